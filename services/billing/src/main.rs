@@ -1,0 +1,7 @@
+//! The binary of the service `billing`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main::<billing::Billing>()
+}

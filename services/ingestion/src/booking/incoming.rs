@@ -1,0 +1,430 @@
+//! Money that comes in, from whatever source.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use kernel::{BusinessDate, CreditorId, Money, PaymentId, SightingId, Timestamp};
+use runtime::{Failure, Tx};
+use uuid::Uuid;
+
+use super::Session;
+use crate::domain::identify::{Identified, Match, Reason, identify};
+use crate::domain::tokens::{Candidate, candidates, normalise, shape};
+use crate::store::deposits::{Deposit, Searchable};
+use crate::store::registry::{Collector, Targets};
+use crate::store::rows::{PaymentRow, SightingRow};
+use crate::store::{self, deposits, join, payments, registry, token_hash};
+
+/// A provider's names for a payment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProviderRefs {
+    /// The provider's order.
+    pub order: String,
+    /// The provider's transaction.
+    pub transaction: String,
+}
+
+/// Money in, as one document tells it.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// What the payment's id is if it is new money.
+    pub payment_id: PaymentId,
+    /// Where the money lies.
+    pub collector: Arc<Collector>,
+    /// `camt053` or `payu-latam`.
+    pub channel: &'static str,
+    /// `payment` or `settlement`.
+    pub kind: &'static str,
+    /// Why no reference may decide whose it is; `None` where one may.
+    pub unassignable: Option<Reason>,
+    /// `booked` or `approved`.
+    pub status: &'static str,
+    /// Positive.
+    pub money: Money,
+    /// Booking date.
+    pub booked_on: Option<BusinessDate>,
+    /// Value date.
+    pub value_on: BusinessDate,
+    /// When the raw bytes were stored.
+    pub received_at: Timestamp,
+    /// References as the source gave them.
+    pub references: Vec<String>,
+    /// Keyed hash of the payer's account.
+    pub payer_key: Option<String>,
+    /// The payer's name.
+    pub payer_name: Option<String>,
+    /// The payer's account.
+    pub payer_account: Option<String>,
+    /// Free text as one.
+    pub remittance: Option<String>,
+    /// Fields that hold one reference each.
+    pub structured: Vec<String>,
+    /// Free texts.
+    pub free_text: Vec<String>,
+    /// The raw item.
+    pub raw_id: Uuid,
+    /// Its digest.
+    pub raw_sha256: Arc<str>,
+    /// The statement; of a confirmation the raw item.
+    pub statement_id: Uuid,
+    /// Number in the statement.
+    pub entry_no: i64,
+    /// Place in the raw bytes.
+    pub place: String,
+    /// Key without occurrence.
+    pub entry_key: Uuid,
+    /// Occurrence.
+    pub occurrence: u32,
+    /// Of a provider's confirmation.
+    pub provider: Option<ProviderRefs>,
+}
+
+impl Incoming {
+    fn creditor(&self) -> CreditorId {
+        self.collector.creditor_id
+    }
+
+    fn row(&self, segment: i64) -> PaymentRow {
+        PaymentRow {
+            payment_id: self.payment_id.as_uuid(),
+            creditor_id: self.creditor().as_uuid(),
+            calendar: self.collector.calendar.clone(),
+            segment,
+            channel: self.channel.to_owned(),
+            collector: self.collector.name.clone(),
+            kind: self.kind.to_owned(),
+            currency: self.money.currency().code().to_owned(),
+            amount_minor: self.money.minor(),
+            booked_on: self.booked_on.map(|on| on.naive()),
+            value_on: self.value_on.naive(),
+            received_at: self.received_at.utc(),
+            refs: join(&self.references),
+            payer_key: self.payer_key.clone(),
+            raw_id: self.raw_id,
+            raw_sha256: self.raw_sha256.to_string(),
+        }
+    }
+
+    fn sighting(&self, payment: Uuid, first: bool, segment: i64) -> SightingRow {
+        let id = SightingId::derive(&[&self.statement_id.to_string(), &self.entry_no.to_string()]);
+        SightingRow {
+            statement_id: self.statement_id,
+            entry_no: self.entry_no,
+            sighting_id: id.as_uuid(),
+            payment_id: payment,
+            creditor_id: self.creditor().as_uuid(),
+            calendar: self.collector.calendar.clone(),
+            segment,
+            channel: self.channel.to_owned(),
+            collector: self.collector.name.clone(),
+            class: "payment".to_owned(),
+            status: self.status.to_owned(),
+            first,
+            currency: self.money.currency().code().to_owned(),
+            amount_minor: self.money.minor(),
+            booked_on: self.booked_on.map(|on| on.naive()),
+            value_on: Some(self.value_on.naive()),
+            entry_key: self.entry_key,
+            occurrence: i32::try_from(self.occurrence).unwrap_or(i32::MAX),
+            refs: join(&self.references),
+            raw_id: self.raw_id,
+            place: self.place.clone(),
+            sighted_at: self.received_at.utc(),
+            payer_name: self.payer_name.clone(),
+            payer_iban: self.payer_account.clone(),
+            remittance: self.remittance.clone(),
+        }
+    }
+}
+
+/// What a call booked.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Booked {
+    /// New payments.
+    pub new: i64,
+    /// Money seen again.
+    pub seen_again: i64,
+    /// The payment that each item turned out to be, in order.
+    pub payments: Vec<Uuid>,
+}
+
+/// The texts of one item, looked at once.
+struct Looked {
+    candidates: Vec<Candidate>,
+    /// Hashes of the names under which a provider and a bank may tell of the same money.
+    provider: Vec<i64>,
+}
+
+/// Books money in: new money is received and finds its accounts, other money is seen again.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn book_payments(tx: &mut Tx, session: &mut Session, items: &[Incoming]) -> Result<Booked, Failure> {
+    if items.is_empty() {
+        return Ok(Booked::default());
+    }
+    let looked: Vec<Looked> = items.iter().map(look).collect();
+    let targets = load_targets(tx, items, &looked).await?;
+    let provider: BTreeSet<i64> = looked
+        .iter()
+        .flat_map(|looked| looked.provider.iter().copied())
+        .collect();
+    store::lock_for_providers(tx.conn(), &provider).await?;
+    let twins = find_twins(tx, items, &looked).await?;
+    let mut rows: Vec<PaymentRow> = Vec::new();
+    for (item, twin) in items.iter().zip(&twins) {
+        if twin.is_none() {
+            rows.push(item.row(session.book.segment()));
+        }
+    }
+    rows.sort_by_key(|row| row.payment_id);
+    rows.dedup_by_key(|row| row.payment_id);
+    let mut new: BTreeSet<Uuid> = PaymentRow::insert_new(tx.conn(), &rows).await?.into_iter().collect();
+    let rows: HashMap<Uuid, PaymentRow> = rows.into_iter().map(|row| (row.payment_id, row)).collect();
+    let mut booked = Booked::default();
+    let mut opened = Vec::new();
+    for ((item, looked), twin) in items.iter().zip(&looked).zip(&twins) {
+        let payment = twin.unwrap_or_else(|| item.payment_id.as_uuid());
+        let first = twin.is_none() && new.remove(&payment);
+        if let Some(row) = rows.get(&payment).filter(|_| first) {
+            opened.extend(receive(session, item, looked, row, &targets)?);
+            booked.new += 1;
+        } else {
+            booked.seen_again += 1;
+        }
+        session.sighted(item.sighting(payment, first, session.book.segment()), &item.raw_sha256)?;
+        booked.payments.push(payment);
+    }
+    deposits::open(tx.conn(), &opened).await?;
+    note_names(tx, items, &looked, &booked.payments).await?;
+    claim_twins(tx, session, items, &looked, &twins).await?;
+    Ok(booked)
+}
+
+fn look(item: &Incoming) -> Looked {
+    let structured: Vec<&str> = item.structured.iter().map(String::as_str).collect();
+    let free: Vec<&str> = item.free_text.iter().map(String::as_str).collect();
+    let candidates = candidates(&structured, &free);
+    let creditor = item.creditor();
+    let provider = match &item.provider {
+        Some(refs) => [&refs.order, &refs.transaction]
+            .into_iter()
+            .map(|name| provider_hash(creditor, &normalise(name)))
+            .collect(),
+        None if item.collector.has_merchants => {
+            let names = candidates.iter().filter(|candidate| may_be_providers(&candidate.token));
+            names
+                .map(|candidate| provider_hash(creditor, &candidate.token))
+                .collect()
+        }
+        None => Vec::new(),
+    };
+    Looked { candidates, provider }
+}
+
+fn provider_hash(creditor: CreditorId, name: &str) -> i64 {
+    token_hash(creditor, &format!("provider:{name}"))
+}
+
+/// PayU's orders are numbers, its transactions UUIDs.
+fn may_be_providers(token: &str) -> bool {
+    let digits = token.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && (5..=15).contains(&token.len()))
+        || (token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Looks the candidates up that have a shape of the creditor's references, under the locks of protocol.md row 13.
+async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Targets, Failure> {
+    store::lock_shapes(tx.conn(), false).await?;
+    let creditors: BTreeSet<CreditorId> = items.iter().map(Incoming::creditor).collect();
+    let shapes = registry::shapes(tx.conn(), &creditors).await?;
+    let mut hashes = BTreeSet::new();
+    for (item, looked) in items.iter().zip(looked) {
+        let Some(known) = shapes.get(&item.creditor()).filter(|_| item.unassignable.is_none()) else {
+            continue;
+        };
+        for candidate in looked
+            .candidates
+            .iter()
+            .filter(|candidate| known.contains(&shape(&candidate.token)))
+        {
+            hashes.insert(token_hash(item.creditor(), &candidate.token));
+        }
+    }
+    let hashes: Vec<i64> = hashes.into_iter().collect();
+    store::lock_for_money(tx.conn(), &hashes).await?;
+    Ok(registry::targets(tx.conn(), &hashes).await?)
+}
+
+/// For each item the payment of the other channel that is the same money: it names the same order or transaction, with the
+/// same amount, currency and creditor. A payment has one twin at most.
+async fn find_twins(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Vec<Option<Uuid>>, Failure> {
+    let mut twins = vec![None; items.len()];
+    let hashes: Vec<i64> = looked
+        .iter()
+        .flat_map(|looked| looked.provider.iter().copied())
+        .collect();
+    if hashes.is_empty() {
+        return Ok(twins);
+    }
+    let ids: Vec<Uuid> = items.iter().map(|item| item.payment_id.as_uuid()).collect();
+    let own = payments::known(tx.conn(), &ids).await?;
+    let before = payments::crossed_before(tx.conn(), &ids).await?;
+    let at_providers = payments::provider_twins(tx.conn(), &hashes).await?;
+    let at_banks = payments::bank_twins(tx.conn(), &hashes).await?;
+    let mut used = BTreeSet::new();
+    let mut crossed: BTreeMap<Uuid, Uuid> = BTreeMap::new();
+    for ((item, looked), twin) in items.iter().zip(looked).zip(&mut twins) {
+        let id = item.payment_id.as_uuid();
+        if let Some(payment) = before.get(&id) {
+            *twin = Some(payment.as_uuid());
+            continue;
+        }
+        if own.contains_key(&id) {
+            continue;
+        }
+        let others = if item.provider.is_some() {
+            &at_banks
+        } else {
+            &at_providers
+        };
+        *twin = others
+            .iter()
+            .find(|other| !used.contains(&other.payment_id) && is_twin(item, looked, other))
+            .map(|other| other.payment_id);
+        if let Some(payment) = *twin {
+            used.insert(payment);
+            if item.provider.is_none() {
+                crossed.insert(payment, id);
+            }
+        }
+    }
+    let won = payments::cross(tx.conn(), &crossed).await?;
+    for twin in &mut twins {
+        if twin.is_some_and(|payment| crossed.contains_key(&payment) && !won.contains(&payment)) {
+            *twin = None;
+        }
+    }
+    Ok(twins)
+}
+
+fn is_twin(item: &Incoming, looked: &Looked, other: &payments::Twin) -> bool {
+    other.creditor_id == item.creditor().as_uuid()
+        && other.currency == item.money.currency().code()
+        && other.amount_minor == item.money.minor()
+        && looked.provider.contains(&other.token_hash)
+}
+
+/// New money: its shares, and the deposit of the rest.
+fn receive(
+    session: &mut Session,
+    item: &Incoming,
+    looked: &Looked,
+    row: &PaymentRow,
+    targets: &Targets,
+) -> Result<Option<(Deposit, Option<Searchable>)>, Failure> {
+    let found = match item.unassignable {
+        Some(reason) => Identified::nothing(reason),
+        None => {
+            let matches: Vec<Match<'_>> = matches(&looked.candidates, item.creditor(), item.money.currency(), targets);
+            identify(item.money.minor(), &matches, &BTreeSet::new())
+        }
+    };
+    session.received(row, &found.shares, item.received_at)?;
+    let Some(reason) = found.rest else { return Ok(None) };
+    let rest = row.amount_minor - found.shares.iter().map(|share| share.amount_minor).sum::<i64>();
+    let deposit = Deposit {
+        payment_id: row.payment_id,
+        creditor_id: row.creditor_id,
+        calendar: row.calendar.clone(),
+        collector: row.collector.clone(),
+        currency: row.currency.clone(),
+        kind: row.kind.clone(),
+        amount_minor: row.amount_minor,
+        remaining_minor: rest,
+        reason: reason.word().to_owned(),
+        inferable: item.unassignable.is_none() && reason.leaves_room_for_inference(),
+        payer_key: row.payer_key.clone(),
+        value_on: row.value_on,
+        opened_at: row.received_at,
+    };
+    let searchable = item.unassignable.is_none().then(|| searchable(item, looked));
+    Ok(Some((deposit, searchable)))
+}
+
+/// The candidates that lead somewhere.
+pub(super) fn matches<'a>(
+    candidates: &'a [Candidate],
+    creditor: CreditorId,
+    currency: kernel::Currency,
+    targets: &'a Targets,
+) -> Vec<Match<'a>> {
+    let found = candidates.iter().map(|candidate| Match {
+        candidate,
+        targets: targets.of(creditor, &candidate.token, currency),
+    });
+    found.filter(|found| !found.targets.is_empty()).collect()
+}
+
+fn searchable(item: &Incoming, looked: &Looked) -> Searchable {
+    let tokens: BTreeSet<i64> = looked
+        .candidates
+        .iter()
+        .map(|candidate| token_hash(item.creditor(), &candidate.token))
+        .collect();
+    Searchable {
+        tokens: tokens.into_iter().collect(),
+        structured: item.structured.clone(),
+        free_text: item.free_text.clone(),
+    }
+}
+
+/// Notes under which provider names each payment may be met again.
+async fn note_names(tx: &mut Tx, items: &[Incoming], looked: &[Looked], booked: &[Uuid]) -> Result<(), Failure> {
+    let mut mentions = BTreeSet::new();
+    let mut orders = BTreeSet::new();
+    for ((item, looked), payment) in items.iter().zip(looked).zip(booked) {
+        let names = looked.provider.iter().map(|hash| (*hash, *payment));
+        if item.provider.is_some() {
+            orders.extend(names);
+        } else if *payment == item.payment_id.as_uuid() {
+            mentions.extend(names);
+        }
+    }
+    payments::add_mentions(tx.conn(), &mentions).await?;
+    payments::add_orders(tx.conn(), &orders).await?;
+    Ok(())
+}
+
+/// A confirmation of money that the bank brought first: its references may say whose the deposit is.
+async fn claim_twins(
+    tx: &mut Tx,
+    session: &mut Session,
+    items: &[Incoming],
+    looked: &[Looked],
+    twins: &[Option<Uuid>],
+) -> Result<(), Failure> {
+    let mut ids = BTreeSet::new();
+    let mut at = None;
+    for ((item, looked), twin) in items.iter().zip(looked).zip(twins) {
+        let (Some(payment), Some(_)) = (twin, &item.provider) else {
+            continue;
+        };
+        if deposits::lock(tx.conn(), &BTreeSet::from([*payment])).await?.is_empty() {
+            continue;
+        }
+        deposits::set_searchable(
+            tx.conn(),
+            *payment,
+            item.creditor().as_uuid(),
+            &searchable(item, looked),
+        )
+        .await?;
+        ids.insert(*payment);
+        at = at.max(Some(item.received_at));
+    }
+    match at {
+        Some(at) => super::claim(tx, session, &ids, at).await.map(|_| ()),
+        None => Ok(()),
+    }
+}

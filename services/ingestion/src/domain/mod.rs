@@ -1,0 +1,21 @@
+//! Pure decisions: what an entry is, whether it was seen before, whose it is, what it moves.
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`entry`] | what a bank entry is: payment, settlement, reversal, outgoing, pending |
+//! | [`keys`] | whether a statement or an entry was seen before |
+//! | [`tokens`] | which texts of a payment may be references |
+//! | [`identify`] | whose a payment is |
+//! | [`payu`] | what a PayU confirmation says |
+//! | [`coverage`] | through which day a bank account's statements reach |
+//! | [`ledger`] | journal lines and the day's sums |
+//! | [`certificate`] | whether the day's equation holds |
+
+pub mod certificate;
+pub mod coverage;
+pub mod entry;
+pub mod identify;
+pub mod keys;
+pub mod ledger;
+pub mod payu;
+pub mod tokens;

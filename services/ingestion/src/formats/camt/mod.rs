@@ -1,0 +1,258 @@
+//! camt.053 (bank to customer statement), versions .001.01 to .001.14, read as a stream.
+//!
+//! Elements are matched by local name only: prefixes, wrappers (`AppHdr`, envelopes) and wrong namespaces do not
+//! matter, unknown elements are ignored. Memory is bounded by one entry, however large the file.
+
+mod entry;
+pub mod model;
+mod proof;
+mod raw;
+mod statement;
+
+use std::io::Read;
+
+use super::problem::{Place, Problem, ProblemKind, ReadError, Refusal, RefusalReason};
+use super::source::Sniffed;
+use super::xml::{Step, Walker};
+use model::{Event, Format, Summary};
+use raw::{Leaf, RawEntry};
+use statement::{GroupHeader, Statement};
+
+/// Newest version of camt.053 that this was written for.
+const NEWEST: u32 = 14;
+
+/// Reads one file; see [`super::read`].
+pub(super) fn read<E>(
+    input: impl Read,
+    sniffed: &Sniffed,
+    sink: &mut dyn FnMut(Event) -> Result<(), E>,
+) -> Result<Summary, ReadError<E>> {
+    let mut reader = CamtReader {
+        walker: Walker::new(input, sniffed),
+        sink,
+        format: None,
+        statements: 0,
+        entries: 0,
+        quarantined: 0,
+        root: String::new(),
+    };
+    if let Some(note) = &sniffed.note {
+        reader.emit(Event::Problem {
+            statement: None,
+            problem: note.clone(),
+        })?;
+    }
+    match reader.document() {
+        Err(ReadError::Refused(mut refusal)) => {
+            refusal.format = refusal.format.or_else(|| reader.format.as_ref().map(Format::to_string));
+            Err(ReadError::Refused(refusal))
+        }
+        Err(other) => Err(other),
+        Ok(format) => Ok(Summary {
+            format,
+            encoding: sniffed.encoding_name(),
+            statements: reader.statements,
+            entries: reader.entries,
+            quarantined: reader.quarantined,
+            bytes: reader.walker.taken(),
+        }),
+    }
+}
+
+struct CamtReader<'s, R, E> {
+    walker: Walker<R>,
+    sink: &'s mut dyn FnMut(Event) -> Result<(), E>,
+    format: Option<Format>,
+    statements: u32,
+    entries: u64,
+    quarantined: u32,
+    root: String,
+}
+
+fn refused<E>(refusal: Refusal) -> ReadError<E> {
+    ReadError::Refused(Box::new(refusal))
+}
+
+impl<R: Read, E> CamtReader<'_, R, E> {
+    fn emit(&mut self, event: Event) -> Result<(), ReadError<E>> {
+        (self.sink)(event).map_err(ReadError::Receiver)
+    }
+
+    /// Looks for messages at any depth: banks wrap them.
+    fn document(&mut self) -> Result<Format, ReadError<E>> {
+        loop {
+            match self.walker.step()? {
+                Step::Open => self.look()?,
+                Step::Close { .. } => {}
+                Step::End => break,
+            }
+        }
+        let Some(format) = self.format.clone() else {
+            let refusal = self.walker.refusal(RefusalReason::NotCamt053(self.root.clone()));
+            return Err(refused(Refusal {
+                at: Place {
+                    line: 1,
+                    path: self.root.clone(),
+                },
+                ..refusal
+            }));
+        };
+        if self.statements == 0 {
+            return Err(refused(self.walker.refusal(RefusalReason::NoStatement)));
+        }
+        Ok(format)
+    }
+
+    fn look(&mut self) -> Result<(), ReadError<E>> {
+        if self.root.is_empty() {
+            self.root = self.walker.name().chars().take(64).collect();
+        }
+        let other = match self.walker.name() {
+            "BkToCstmrStmt" | "BkToCstmrStmtV01" => return self.message(),
+            "BkToCstmrAcctRpt" | "BkToCstmrAcctRptV01" => "camt.052",
+            "BkToCstmrDbtCdtNtfctn" | "BkToCstmrDbtCdtNtfctnV01" => "camt.054",
+            _ => return Ok(()),
+        };
+        let version = version(self.walker.namespace(), other);
+        let format = if version.is_empty() {
+            other.to_owned()
+        } else {
+            format!("{other}.001.{version}")
+        };
+        let refusal = self.walker.refusal(RefusalReason::OtherCamt(other));
+        Err(refused(Refusal {
+            format: Some(format),
+            ..refusal
+        }))
+    }
+
+    fn message(&mut self) -> Result<(), ReadError<E>> {
+        let version = version(self.walker.namespace(), "camt.053");
+        if self.format.is_none() {
+            self.format = Some(Format {
+                version: version.clone(),
+            });
+            if version.parse::<u32>().is_ok_and(|number| number > NEWEST) {
+                let problem = Problem {
+                    at: self.walker.place(),
+                    kind: ProblemKind::UnknownVersion(version),
+                };
+                self.emit(Event::Problem {
+                    statement: None,
+                    problem,
+                })?;
+            }
+        }
+        let base = self.walker.path().len();
+        let mut group = GroupHeader::default();
+        loop {
+            let step = self.walker.step()?;
+            let path = self.walker.path().get(base..).unwrap_or_default();
+            match step {
+                Step::Open if self.walker.in_supplement() => self.walker.skip()?,
+                Step::Open if path == "/Stmt" => self.statement(&group)?,
+                Step::Close { .. } if path.is_empty() => return Ok(()),
+                Step::Close { leaf: true } => {
+                    if let Some(inner) = path.strip_prefix("/GrpHdr/") {
+                        group.leaf(inner, leaf(&self.walker)?);
+                    }
+                }
+                Step::Open | Step::Close { .. } => {}
+                Step::End => return Ok(()),
+            }
+        }
+    }
+
+    fn statement(&mut self, group: &GroupHeader) -> Result<(), ReadError<E>> {
+        self.statements = self.statements.saturating_add(1);
+        let mut statement = Statement::new(self.statements, self.walker.line(), self.walker.path(), group);
+        let base = self.walker.path().len();
+        loop {
+            let step = self.walker.step()?;
+            let path = self.walker.path().get(base + 1..).unwrap_or_default();
+            match step {
+                Step::Open if self.walker.in_supplement() => self.walker.skip()?,
+                Step::Open if path == "Ntry" => self.entry(&mut statement)?,
+                Step::Open => statement.open(path, self.walker.line()),
+                Step::Close { .. } if path.is_empty() => break,
+                Step::Close { leaf: true } => statement.leaf(path, leaf(&self.walker)?),
+                Step::Close { .. } => {}
+                Step::End => break,
+            }
+        }
+        let begun = statement.entries > 0;
+        let end = statement.finish();
+        if !begun {
+            self.emit(Event::StatementStart(Box::new(end.header.clone())))?;
+        }
+        self.problems(&mut statement)?;
+        self.quarantined = self.quarantined.saturating_add(u32::from(end.quarantined));
+        self.emit(Event::StatementEnd(Box::new(end)))
+    }
+
+    fn problems(&mut self, statement: &mut Statement) -> Result<(), ReadError<E>> {
+        for problem in statement.take_problems() {
+            self.emit(Event::Problem {
+                statement: Some(statement.index()),
+                problem,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, statement: &mut Statement) -> Result<(), ReadError<E>> {
+        statement.entries = statement.entries.saturating_add(1);
+        let mut raw = RawEntry::new(statement.entries, self.walker.line());
+        let base = self.walker.path().len();
+        loop {
+            let step = self.walker.step()?;
+            let path = self.walker.path().get(base + 1..).unwrap_or_default();
+            match step {
+                Step::Open if self.walker.in_supplement() => self.walker.skip()?,
+                Step::Open => raw.open(path, self.walker.line()),
+                Step::Close { .. } if path.is_empty() => break,
+                Step::Close { leaf: is_leaf } => {
+                    if is_leaf {
+                        raw.leaf(path, leaf(&self.walker)?);
+                    }
+                    raw.close(path);
+                }
+                Step::End => break,
+            }
+        }
+        if statement.begin(raw.amount.as_ref()) {
+            self.emit(Event::StatementStart(Box::new(statement.header().clone())))?;
+        }
+        let mut read = statement.entry_reader().read(raw);
+        statement.count(&mut read);
+        self.problems(statement)?;
+        for part in read.parts {
+            self.entries = self.entries.saturating_add(1);
+            self.emit(Event::Entry(Box::new(part)))?;
+        }
+        Ok(())
+    }
+}
+
+fn leaf<R: Read>(walker: &Walker<R>) -> Result<Leaf<'_>, Box<Refusal>> {
+    Ok(Leaf {
+        text: walker.text().map_err(Box::new)?,
+        currency: walker.currency(),
+        line: walker.line(),
+    })
+}
+
+impl<E> From<Box<Refusal>> for ReadError<E> {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The version in a namespace such as `urn:iso:std:iso:20022:tech:xsd:camt.053.001.08`; empty where there is none.
+fn version(namespace: Option<&str>, message: &str) -> String {
+    let tail = namespace
+        .and_then(|text| text.split_once(message))
+        .map_or("", |(_, tail)| tail);
+    let digits = tail.strip_prefix(".001.").unwrap_or_default();
+    digits.chars().take_while(char::is_ascii_digit).take(3).collect()
+}

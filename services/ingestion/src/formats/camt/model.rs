@@ -1,0 +1,429 @@
+//! What a camt.053 says, as types. Texts are as the bank wrote them, without the blanks around them.
+
+use kernel::{BusinessDate, Currency, Money};
+
+use crate::formats::problem::Problem;
+
+/// What a reader hands over, in the order of the file.
+///
+/// Per statement: one `StatementStart`, its `Entry`s, one `StatementEnd`. Problems come as they are met; those with
+/// `statement: None` are notes about the file.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A statement begins: all that stands before its first entry.
+    StatementStart(Box<StatementHeader>),
+    /// One entry, or one transaction detail of an entry that is made of details (see [`Part`]).
+    Entry(Box<Entry>),
+    /// A statement ended: its balances, its proof, and whether it may be booked.
+    StatementEnd(Box<StatementEnd>),
+    /// A problem or a note.
+    Problem {
+        /// Running number of the statement in the file, from 1.
+        statement: Option<u32>,
+        /// What and where.
+        problem: Problem,
+    },
+}
+
+/// Kind and version of a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Format {
+    /// Version by the namespace, `01` to `14`; empty where the namespace names none.
+    pub version: String,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.version.is_empty() {
+            f.write_str("camt.053")
+        } else {
+            write!(f, "camt.053.001.{}", self.version)
+        }
+    }
+}
+
+/// A whole file that was read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// Kind and version.
+    pub format: Format,
+    /// The encoding that it was read in, as IANA names it.
+    pub encoding: &'static str,
+    /// Statements.
+    pub statements: u32,
+    /// Entries handed over (details count each).
+    pub entries: u64,
+    /// Statements that may not be booked.
+    pub quarantined: u32,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+/// A point in time as the bank wrote it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WrittenTime {
+    /// The date in the offset in which it is written; never converted.
+    pub on: BusinessDate,
+    /// The whole text, with time and offset where it has them.
+    pub text: String,
+}
+
+/// `CpyDplctInd`: the statement is not the first of its kind. It must not be booked twice, but may be the only one seen.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum CopyKind {
+    /// `COPY`: for information to another party.
+    Copy,
+    /// `DUPL`: sent again.
+    Duplicate,
+    /// `CODU`: both.
+    CopyDuplicate,
+}
+
+/// One page of a message or statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Page {
+    /// Number of the page, from 1, as written.
+    pub number: String,
+    /// Whether it is the last one.
+    pub last: bool,
+}
+
+/// The account of a statement.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StatementAccount {
+    /// IBAN (blanks removed) or the bank's own number.
+    pub number: String,
+    /// Whether it stands in `IBAN`. Not checked: see [`kernel::Iban`].
+    pub is_iban: bool,
+    /// Name of the owner.
+    pub owner: Option<String>,
+    /// BIC of the bank.
+    pub bank_bic: Option<String>,
+}
+
+/// A balance of a statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Balance {
+    /// `OPBD`, `CLBD`, `PRCD`, `CLAV`…; empty for a proprietary one.
+    pub code: String,
+    /// `INTM` for a balance in the middle of a statement of several pages.
+    pub subtype: Option<String>,
+    /// Signed; `None` where it could not be read.
+    pub money: Option<Money>,
+    /// Whether a direction was written (without one, credit is assumed).
+    pub sign_stated: bool,
+    /// Date as written.
+    pub on: Option<BusinessDate>,
+    /// Line in the file.
+    pub line: u64,
+}
+
+/// What a statement says of itself.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StatementHeader {
+    /// Running number in the file, from 1.
+    pub index: u32,
+    /// `GrpHdr/MsgId` of the message.
+    pub message_id: Option<String>,
+    /// `GrpHdr/CreDtTm`.
+    pub message_created: Option<WrittenTime>,
+    /// `GrpHdr/MsgPgntn` (`MsgPgtn` in some versions).
+    pub message_page: Option<Page>,
+    /// `Stmt/Id`: unique for one calendar year at least, no longer.
+    pub id: Option<String>,
+    /// `ElctrncSeqNb`: number of the statement, starts again each year.
+    pub sequence_number: Option<String>,
+    /// `LglSeqNb`.
+    pub legal_sequence_number: Option<String>,
+    /// `CreDtTm`.
+    pub created: Option<WrittenTime>,
+    /// First day covered (`FrToDt`), as written.
+    pub from: Option<WrittenTime>,
+    /// Last day covered (`FrToDt`), as written.
+    pub to: Option<WrittenTime>,
+    /// `CpyDplctInd`.
+    pub copy: Option<CopyKind>,
+    /// `StmtPgntn`.
+    pub page: Option<Page>,
+    /// The account.
+    pub account: StatementAccount,
+    /// Its currency: stated, else of its balances, else of its first entry.
+    pub currency: Option<Currency>,
+    /// Balances read so far; at the end, all.
+    pub balances: Vec<Balance>,
+    /// Line of `Stmt` in the file.
+    pub line: u64,
+}
+
+/// Whether an entry is on the books.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Status {
+    /// `BOOK`, or none written.
+    Booked,
+    /// `PDNG` or `FUTR`: may still vanish.
+    Pending,
+    /// `INFO`: for information only.
+    Info,
+}
+
+impl Status {
+    /// The word of `inspect --json`: `booked`, `pending`, `info`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Booked => "booked",
+            Self::Pending => "pending",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What an [`Entry`] stands for.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// An entry with at most one detail.
+    Whole,
+    /// One detail (`index` from 0) of an entry whose `count` details all have an amount in the account's currency and
+    /// sum to the entry.
+    Detail {
+        /// Position among the details of the entry, from 0.
+        index: u32,
+        /// Details of the entry, at least 2.
+        count: u32,
+    },
+    /// An entry of several details that do not explain it in amounts: one total, not to be assigned by any single
+    /// reference of it.
+    Batch {
+        /// Details of the entry; 0 where only `Btch` says that there are several.
+        count: u32,
+    },
+}
+
+/// What a reference is, by the element that held it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Hash)]
+pub enum ReferenceKind {
+    /// `NtryRef`
+    Entry,
+    /// `AcctSvcrRef`
+    Servicer,
+    /// `MsgId`
+    Message,
+    /// `PmtInfId`
+    PaymentInformation,
+    /// `InstrId`
+    Instruction,
+    /// `EndToEndId`
+    EndToEnd,
+    /// `TxId`
+    Transaction,
+    /// `UETR`
+    Uetr,
+    /// `MndtId`
+    Mandate,
+    /// `ChqNb`
+    Cheque,
+    /// `ClrSysRef`
+    Clearing,
+    /// `Refs/Prtry/Ref`
+    Proprietary,
+    /// `RmtInf/Strd/CdtrRefInf/Ref`
+    Creditor,
+}
+
+/// One reference of an entry.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct Reference {
+    /// What it is.
+    pub kind: ReferenceKind,
+    /// Its text.
+    pub text: String,
+    /// Of a proprietary or creditor reference: its type (`SCOR`, `QRR`, …), where written.
+    pub scheme: Option<String>,
+}
+
+/// A party of a transaction and its account.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Party {
+    /// Name.
+    pub name: Option<String>,
+    /// IBAN as written, blanks removed, not checked.
+    pub iban: Option<String>,
+    /// Account number that is no IBAN.
+    pub other_account: Option<String>,
+}
+
+impl Party {
+    /// Nothing is known of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.iban.is_none() && self.other_account.is_none()
+    }
+}
+
+/// Bank transaction code.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct BankCode {
+    /// `Domn/Cd`, such as `PMNT`.
+    pub domain: Option<String>,
+    /// `Domn/Fmly/Cd`, such as `RCDT`.
+    pub family: Option<String>,
+    /// `Domn/Fmly/SubFmlyCd`, such as `ESCT`.
+    pub subfamily: Option<String>,
+    /// `Prtry/Cd`.
+    pub proprietary: Option<String>,
+}
+
+impl BankCode {
+    /// Nothing is known of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `NtryDtls/Btch`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Batch {
+    /// `MsgId`.
+    pub message_id: Option<String>,
+    /// `PmtInfId`.
+    pub payment_information_id: Option<String>,
+    /// `NbOfTxs`, as written.
+    pub count: Option<String>,
+}
+
+/// Why money came back (`RtrInf`).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Return {
+    /// `Rsn/Cd`, such as `AC04`, or the proprietary reason.
+    pub reasons: Vec<String>,
+    /// `AddtlInf`, joined by blanks.
+    pub text: String,
+}
+
+/// One entry of a statement, or one detail of it: see [`Part`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// Running number of the statement in the file, from 1.
+    pub statement: u32,
+    /// Running number of the `Ntry` in its statement, from 1.
+    pub number: u64,
+    /// What of the `Ntry` this is.
+    pub part: Part,
+    /// Line of the `Ntry`, or of the detail.
+    pub line: u64,
+    /// Booking date as written.
+    pub booked_on: Option<BusinessDate>,
+    /// Value date as written.
+    pub value_on: Option<BusinessDate>,
+    /// Signed: plus is money to us. `None` where it could not be read (the statement is quarantined then).
+    pub amount: Option<Money>,
+    /// Currency of the amount, also where its digits could not be read.
+    pub currency: Option<Currency>,
+    /// Whether it is a credit as written, also where the amount is zero.
+    pub credit: bool,
+    /// On the books or not.
+    pub status: Status,
+    /// `RvslInd`: it undoes an earlier entry of the other direction. The amount's sign is already the real one.
+    pub reversal: bool,
+    /// Distinct references in the order of the file, without `NOTPROVIDED`.
+    pub references: Vec<Reference>,
+    /// `AcctSvcrRef` of the `Ntry` itself: with [`Part`] the first key against duplicates.
+    pub servicer_reference: Option<String>,
+    /// Unstructured remittance, joined without separator (banks cut it at 140 characters).
+    pub remittance: String,
+    /// Numbers of the documents that the payer names in structured remittance (`RfrdDocInf/Nb`).
+    pub documents: Vec<String>,
+    /// Who pays, as written; of a batch, only where all details agree.
+    pub debtor: Party,
+    /// Who is paid; its account may be a virtual IBAN of ours. Of a batch, only where all details agree.
+    pub creditor: Party,
+    /// `UltmtDbtr`: for whom the debtor paid.
+    pub ultimate_debtor: Option<String>,
+    /// `UltmtCdtr`.
+    pub ultimate_creditor: Option<String>,
+    /// Of the detail, else of the entry.
+    pub code: BankCode,
+    /// `Btch`, where there is one.
+    pub batch: Option<Batch>,
+    /// `RtrInf`, where there is one.
+    pub returned: Option<Return>,
+    /// `AddtlNtryInf`: describes the batch where there are several details.
+    pub entry_text: String,
+    /// `AddtlTxInf` and `Strd/AddtlRmtInf`, joined by blanks.
+    pub detail_text: String,
+}
+
+impl Entry {
+    /// The other side: debtor of a credit, creditor of a debit, swapped when reversed.
+    #[must_use]
+    pub fn counterparty(&self) -> &Party {
+        if self.credit != self.reversal {
+            &self.debtor
+        } else {
+            &self.creditor
+        }
+    }
+
+    /// Creditor references (ISO 11649 and others), as in `references`.
+    pub fn creditor_references(&self) -> impl Iterator<Item = &Reference> {
+        self.references
+            .iter()
+            .filter(|reference| reference.kind == ReferenceKind::Creditor)
+    }
+}
+
+/// Outcome of a balance proof over the booked entries.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Opening + booked entries = closing.
+    Holds,
+    /// Not equal, or not computable though both balances are there.
+    Fails,
+    /// Opening or closing balance is missing.
+    Absent,
+}
+
+impl Verdict {
+    /// The word of `inspect --json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// The balance proof of a statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Proof {
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Opening balance (`OPBD`, else `PRCD`).
+    pub opening: Option<Money>,
+    /// Closing balance (`CLBD`).
+    pub closing: Option<Money>,
+    /// Signed sum of the booked entries in minor units of the account's currency.
+    pub booked_minor: i128,
+    /// Booked entries that are not in the sum: no readable amount, or another currency.
+    pub left_out: u64,
+}
+
+/// The end of a statement.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StatementEnd {
+    /// The header again, complete: with all balances and what stood after the entries.
+    pub header: StatementHeader,
+    /// The proof.
+    pub proof: Proof,
+    /// `Ntry` elements that are booked.
+    pub booked: u64,
+    /// `Ntry` elements that are pending.
+    pub pending: u64,
+    /// `Ntry` elements for information.
+    pub info: u64,
+    /// May not be booked: the proof fails, or a problem of it quarantines.
+    pub quarantined: bool,
+}

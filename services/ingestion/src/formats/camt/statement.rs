@@ -1,0 +1,412 @@
+//! A statement while it is read: its header, its balances, the running sums, and in the end the proof.
+
+use kernel::Currency;
+
+use super::entry::{EntryReader, ReadEntry, direction, read_amount, short, signed, written_date};
+use super::model::{Balance, CopyKind, Page, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime};
+use super::proof::{Candidates, Sums, prove};
+use super::raw::{Field, Leaf, RawAmount, is_other_account};
+use crate::formats::problem::{Place, Problem, ProblemKind};
+
+/// More balances than this in one statement are not kept.
+const MAX_BALANCES: usize = 4096;
+
+/// `GrpHdr`, shared by the statements of a message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupHeader {
+    id: Option<String>,
+    created: Option<WrittenTime>,
+    page: PageBuilder,
+}
+
+#[derive(Clone, Debug, Default)]
+struct PageBuilder {
+    number: Option<String>,
+    last: Option<bool>,
+}
+
+impl PageBuilder {
+    fn leaf(&mut self, name: &str, leaf: Leaf<'_>) {
+        match name {
+            "PgNb" => self.number = leaf.word(),
+            "LastPgInd" => self.last = Some(matches!(leaf.text.trim(), "true" | "1")),
+            _ => {}
+        }
+    }
+
+    fn page(&self) -> Option<Page> {
+        (self.number.is_some() || self.last.is_some()).then(|| Page {
+            number: self.number.clone().unwrap_or_default(),
+            last: self.last.unwrap_or(true),
+        })
+    }
+}
+
+impl GroupHeader {
+    /// A leaf of `GrpHdr`, by its path in it.
+    pub(super) fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
+        match path {
+            "MsgId" => self.id = leaf.word(),
+            "CreDtTm" => self.created = time(leaf),
+            _ => {
+                if let Some(("MsgPgntn" | "MsgPgtn", name)) = path.split_once('/') {
+                    self.page.leaf(name, leaf);
+                }
+            }
+        }
+    }
+}
+
+/// A time as written; what has no date in front is left out: no decision rests on it.
+fn time(leaf: Leaf<'_>) -> Option<WrittenTime> {
+    let text = leaf.word()?;
+    let on = written_date(&Some((text.clone(), leaf.line))).ok().flatten()?;
+    Some(WrittenTime { on, text })
+}
+
+/// One `Bal` as written.
+#[derive(Default)]
+struct RawBalance {
+    line: u64,
+    code: String,
+    subtype: Option<String>,
+    amount: Option<RawAmount>,
+    direction: Field,
+    on: Field,
+}
+
+/// One `Stmt`.
+pub(super) struct Statement {
+    header: StatementHeader,
+    path: String,
+    page: PageBuilder,
+    stated_currency: Field,
+    raw_balances: Vec<RawBalance>,
+    /// Balances whose amounts are read already: from this index on they are not.
+    read_balances: usize,
+    /// The account and its currency are fixed: the first entry was met, or the end.
+    begun: bool,
+    pub(super) entries: u64,
+    booked: u64,
+    pending: u64,
+    info: u64,
+    sums: Sums,
+    quarantined: bool,
+    problems: Vec<Problem>,
+}
+
+impl Statement {
+    pub(super) fn new(index: u32, line: u64, path: &str, group: &GroupHeader) -> Self {
+        let header = StatementHeader {
+            index,
+            line,
+            message_id: group.id.clone(),
+            message_created: group.created.clone(),
+            message_page: group.page.page(),
+            ..StatementHeader::default()
+        };
+        Self {
+            header,
+            path: format!("{path}[{index}]"),
+            page: PageBuilder::default(),
+            stated_currency: None,
+            raw_balances: Vec::new(),
+            read_balances: 0,
+            begun: false,
+            entries: 0,
+            booked: 0,
+            pending: 0,
+            info: 0,
+            sums: Sums::default(),
+            quarantined: false,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Problems met since the last call, for the receiver.
+    pub(super) fn take_problems(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.problems)
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.header.index
+    }
+
+    fn tell(&mut self, line: u64, element: &str, kind: ProblemKind) {
+        let path = if element.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}/{element}", self.path)
+        };
+        self.report(Problem {
+            at: Place { line, path },
+            kind,
+        });
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.quarantined |= problem.quarantines();
+        self.problems.push(problem);
+    }
+
+    /// An element of the statement was opened, by its path in it; entries do not come here.
+    pub(super) fn open(&mut self, path: &str, line: u64) {
+        if path == "Bal" {
+            if self.raw_balances.len() < MAX_BALANCES {
+                self.raw_balances.push(RawBalance {
+                    line,
+                    ..RawBalance::default()
+                });
+            } else if self.raw_balances.len() == MAX_BALANCES {
+                self.tell(line, "Bal", ProblemKind::TooManyBalances(MAX_BALANCES));
+            }
+        }
+    }
+
+    /// A leaf of the statement's header.
+    pub(super) fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
+        if let Some(inner) = path.strip_prefix("Bal/") {
+            if let Some(balance) = self.raw_balances.last_mut() {
+                balance.leaf(inner, leaf);
+            }
+            return;
+        }
+        if let Some(inner) = path.strip_prefix("Acct/") {
+            return self.account(inner, leaf);
+        }
+        match path {
+            "Id" => self.header.id = leaf.word(),
+            "ElctrncSeqNb" => self.header.sequence_number = leaf.word(),
+            "LglSeqNb" => self.header.legal_sequence_number = leaf.word(),
+            "CreDtTm" => self.header.created = time(leaf),
+            "FrToDt/FrDtTm" | "FrToDt/FrDt" => self.header.from = time(leaf),
+            "FrToDt/ToDtTm" | "FrToDt/ToDt" => self.header.to = time(leaf),
+            "CpyDplctInd" => {
+                self.header.copy = match leaf.text.trim() {
+                    "COPY" => Some(CopyKind::Copy),
+                    "DUPL" => Some(CopyKind::Duplicate),
+                    "CODU" => Some(CopyKind::CopyDuplicate),
+                    _ => None,
+                }
+            }
+            _ => {
+                if let Some(("StmtPgntn" | "StmtPgtn", name)) = path.split_once('/') {
+                    self.page.leaf(name, leaf);
+                    self.header.page = self.page.page();
+                }
+            }
+        }
+    }
+
+    fn account(&mut self, path: &str, leaf: Leaf<'_>) {
+        let account = &mut self.header.account;
+        match path {
+            "Ccy" => self.stated_currency = leaf.word().map(|text| (text, leaf.line)),
+            // What stands after the entries cannot be their account any more.
+            _ if self.begun => {}
+            "Id/IBAN" => {
+                account.number = leaf.account().unwrap_or_default();
+                account.is_iban = true;
+            }
+            _ if is_other_account(path) && !account.is_iban => account.number = leaf.account().unwrap_or_default(),
+            "Ownr/Nm" | "Ownr/Pty/Nm" => account.owner = leaf.word(),
+            "Svcr/FinInstnId/BIC" | "Svcr/FinInstnId/BICFI" => account.bank_bic = leaf.word(),
+            _ => {}
+        }
+    }
+
+    /// The first entry or the end: account and currency are settled. True the first time.
+    pub(super) fn begin(&mut self, first_entry: Option<&RawAmount>) -> bool {
+        if std::mem::replace(&mut self.begun, true) {
+            return false;
+        }
+        if self.header.account.number.is_empty() {
+            self.tell(self.header.line, "Acct", ProblemKind::NoAccount);
+        }
+        self.header.currency = self.settle_currency(first_entry);
+        self.read_balances();
+        true
+    }
+
+    pub(super) fn header(&self) -> &StatementHeader {
+        &self.header
+    }
+
+    fn settle_currency(&mut self, first_entry: Option<&RawAmount>) -> Option<Currency> {
+        if let Some((code, line)) = self.stated_currency.clone() {
+            let stated = Currency::parse(&code).ok();
+            if stated.is_none() {
+                self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code)));
+            }
+            return stated;
+        }
+        let known = |amount: &RawAmount| amount.currency.as_deref().and_then(|code| Currency::parse(code).ok());
+        let of = |codes: &[&str]| {
+            let among = |code: &&str| self.raw_balances.iter().find(|balance| balance.code == **code);
+            codes
+                .iter()
+                .filter_map(among)
+                .find_map(|balance| balance.amount.as_ref().and_then(known))
+        };
+        let any = || {
+            self.raw_balances
+                .iter()
+                .find_map(|balance| balance.amount.as_ref().and_then(known))
+        };
+        let assumed = of(&["OPBD", "PRCD", "CLBD"])
+            .map(|currency| (currency, "balances"))
+            .or_else(|| first_entry.and_then(known).map(|currency| (currency, "first entry")))
+            .or_else(|| any().map(|currency| (currency, "balances")));
+        let (currency, source_element) = assumed?;
+        self.tell(
+            self.header.line,
+            "Acct",
+            ProblemKind::CurrencyAssumed {
+                currency,
+                source_element,
+            },
+        );
+        Some(currency)
+    }
+
+    /// Reads the balances that came since the last call.
+    fn read_balances(&mut self) {
+        let raws: Vec<RawBalance> = self
+            .raw_balances
+            .iter_mut()
+            .skip(self.read_balances)
+            .map(std::mem::take)
+            .collect();
+        self.read_balances = self.raw_balances.len();
+        for raw in raws {
+            let mut kinds = Vec::new();
+            let balance = raw.read(self.header.currency, &mut kinds);
+            if Candidates::uses(&balance.code) {
+                for (element, kind) in kinds {
+                    self.tell(balance.line, element, kind);
+                }
+            }
+            self.header.balances.push(balance);
+        }
+    }
+
+    pub(super) fn entry_reader(&self) -> EntryReader {
+        EntryReader {
+            statement: self.header.index,
+            currency: self.header.currency,
+            path: self.path.clone(),
+        }
+    }
+
+    /// Adds an entry to the sums.
+    pub(super) fn count(&mut self, entry: &mut ReadEntry) {
+        match entry.status {
+            Status::Booked => self.booked += 1,
+            Status::Pending => self.pending += 1,
+            Status::Info => self.info += 1,
+        }
+        if entry.status == Status::Booked {
+            let own = entry
+                .amount
+                .filter(|money| Some(money.currency()) == self.header.currency);
+            self.sums.add(own, entry.reversal);
+        }
+        for problem in std::mem::take(&mut entry.problems) {
+            self.report(problem);
+        }
+    }
+
+    /// The end: all that is left to tell is in `take_problems` afterwards.
+    pub(super) fn finish(&mut self) -> StatementEnd {
+        self.begin(None);
+        self.read_balances();
+        self.check_late_currency();
+        let (proof, kinds) = self.prove();
+        for (line, element, kind) in kinds {
+            self.tell(line, element, kind);
+        }
+        StatementEnd {
+            header: self.header.clone(),
+            proof,
+            booked: self.booked,
+            pending: self.pending,
+            info: self.info,
+            quarantined: self.quarantined,
+        }
+    }
+
+    fn check_late_currency(&mut self) {
+        let (Some((code, line)), Some(assumed)) = (self.stated_currency.clone(), self.header.currency) else {
+            return;
+        };
+        match Currency::parse(&code) {
+            Ok(stated) if stated == assumed => {}
+            Ok(stated) => self.tell(line, "Acct/Ccy", ProblemKind::CurrencyContradicted { stated, assumed }),
+            Err(_) => self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code))),
+        }
+    }
+
+    fn prove(&self) -> (Proof, Vec<(u64, &'static str, ProblemKind)>) {
+        let paged = [&self.header.page, &self.header.message_page]
+            .into_iter()
+            .flatten()
+            .any(|page| !page.last || page.number.parse::<u64>().is_ok_and(|number| number > 1));
+        let candidates = Candidates::of(&self.header.balances, self.header.currency);
+        let mut kinds = Vec::new();
+        for (line, kind) in candidates.foreign() {
+            kinds.push((line, "Bal", kind));
+        }
+        let outcome = prove(&candidates, &self.sums);
+        if outcome.sign_proven {
+            kinds.push((outcome.line, "Bal", ProblemKind::SignProven));
+        }
+        if outcome.proof.verdict == Verdict::Fails {
+            let failure = self.sums.failure(&outcome.proof, paged);
+            kinds.push((self.header.line, "", ProblemKind::ProofFails(failure)));
+        }
+        (outcome.proof, kinds)
+    }
+}
+
+impl RawBalance {
+    fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
+        match path {
+            "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default(),
+            "Tp/SubTp/Cd" | "Tp/SubTp/Prtry" => self.subtype = leaf.word(),
+            "Amt" => self.amount = Some(leaf.amount()),
+            "CdtDbtInd" => self.direction = leaf.word().map(|text| (text, leaf.line)),
+            "Dt/Dt" | "Dt/DtTm" | "Dt" => self.on = leaf.word().map(|text| (text, leaf.line)),
+            _ => {}
+        }
+    }
+
+    fn read(self, currency: Option<Currency>, kinds: &mut Vec<(&'static str, ProblemKind)>) -> Balance {
+        let on = written_date(&self.on).unwrap_or_else(|kind| {
+            kinds.push(("Bal/Dt", kind));
+            None
+        });
+        let credit = direction(&self.direction).unwrap_or_else(|kind| {
+            kinds.push(("Bal/CdtDbtInd", kind));
+            None
+        });
+        let amount = self
+            .amount
+            .as_ref()
+            .map_or(Err(ProblemKind::NoAmount), |amount| read_amount(amount, currency));
+        let money = match amount {
+            Ok(money) => Some(signed(money, credit.unwrap_or(true))),
+            Err(kind) => {
+                kinds.push(("Bal/Amt", kind));
+                None
+            }
+        };
+        Balance {
+            code: self.code,
+            subtype: self.subtype,
+            money,
+            sign_stated: credit.is_some(),
+            on,
+            line: self.line,
+        }
+    }
+}

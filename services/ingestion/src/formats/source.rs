@@ -1,0 +1,446 @@
+//! From bytes to UTF-8: which encoding a file is in, and a reader that transcodes it in bounded memory.
+//!
+//! The byte order mark decides, then the declaration, then: UTF-8 if all bytes are, else Windows-1252 with a note.
+//! The last rule needs a look at the whole file ([`sniff`]) before the first character is handed over.
+
+use std::io::{self, BufRead, Read};
+
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::problem::{Place, Problem, ProblemKind, Refusal, RefusalReason};
+
+/// Largest file that is read: 4 GiB.
+pub const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
+/// Longest single token (tag, text between tags, comment) in bytes of UTF-8: bounds memory.
+pub const MAX_TOKEN: usize = 8 * 1024 * 1024;
+/// The XML declaration stands within this many bytes.
+const HEAD: usize = 1024;
+const CHUNK: usize = 64 * 1024;
+
+/// How a file's bytes become text.
+#[derive(Clone, Debug)]
+pub struct Sniffed {
+    pub(crate) encoding: &'static Encoding,
+    /// Bytes of the byte order mark to skip.
+    skip: usize,
+    pub(crate) note: Option<Problem>,
+}
+
+impl Sniffed {
+    /// Name of the encoding as IANA has it.
+    #[must_use]
+    pub fn encoding_name(&self) -> &'static str {
+        self.encoding.name()
+    }
+}
+
+/// Finds the encoding; reads only the beginning where the file declares one, else everything once.
+///
+/// # Errors
+/// `Ok(Err(_))` where the declared encoding is unknown or the bytes cannot be XML; `Err` on input errors.
+pub fn sniff(input: &mut impl Read) -> io::Result<Result<Sniffed, Refusal>> {
+    let mut head = Vec::with_capacity(HEAD);
+    input
+        .by_ref()
+        .take(u64::try_from(HEAD).unwrap_or(u64::MAX))
+        .read_to_end(&mut head)?;
+    let declared = declared_encoding(&head);
+    if let Some((encoding, skip)) = Encoding::for_bom(&head) {
+        return Ok(Ok(marked(encoding, skip, declared.as_deref())));
+    }
+    if let Some(encoding) = utf16_without_mark(&head) {
+        return Ok(Ok(Sniffed {
+            encoding,
+            skip: 0,
+            note: None,
+        }));
+    }
+    if let Some(what) = not_xml(&head) {
+        return Ok(Err(refusal(what)));
+    }
+    let Some(name) = declared else {
+        return undeclared(head, input).map(Ok);
+    };
+    match Encoding::for_label(name.as_bytes()) {
+        // Written by programs that declare UTF-16 and then save the text as UTF-8: the bytes contradict it.
+        Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
+            let mut found = undeclared(head, input)?;
+            let actual = found.encoding.name();
+            let kind = ProblemKind::EncodingContradicted { declared: name, actual };
+            found.note = Some(Problem { at: first_line(), kind });
+            Ok(Ok(found))
+        }
+        Some(encoding) if encoding.is_ascii_compatible() => Ok(Ok(Sniffed {
+            encoding,
+            skip: 0,
+            note: None,
+        })),
+        _ => Ok(Err(refusal(RefusalReason::UnknownEncoding(name)))),
+    }
+}
+
+fn first_line() -> Place {
+    Place {
+        line: 1,
+        path: String::new(),
+    }
+}
+
+fn refusal(reason: RefusalReason) -> Refusal {
+    Refusal {
+        at: first_line(),
+        reason,
+        format: None,
+    }
+}
+
+fn marked(encoding: &'static Encoding, skip: usize, declared: Option<&str>) -> Sniffed {
+    let note = declared.and_then(|name| {
+        let same = Encoding::for_label(name.as_bytes())
+            .is_some_and(|other| other == encoding || (encoding == UTF_16BE && other == UTF_16LE));
+        let kind = ProblemKind::EncodingContradicted {
+            declared: name.to_owned(),
+            actual: encoding.name(),
+        };
+        (!same).then(|| Problem { at: first_line(), kind })
+    });
+    Sniffed { encoding, skip, note }
+}
+
+fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [b'<', 0, second, 0, ..] if *second != 0 => Some(UTF_16LE),
+        [0, b'<', 0, second, ..] if *second != 0 => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// The name in `<?xml … encoding="…"?>`, where the file begins with it in an ASCII-compatible encoding.
+fn declared_encoding(head: &[u8]) -> Option<String> {
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    if !head.starts_with(b"<?xml") {
+        return None;
+    }
+    let end = head.windows(2).position(|pair| pair == b"?>")?;
+    let declaration = String::from_utf8_lossy(head.get(..end)?);
+    let after = declaration
+        .split_once("encoding")?
+        .1
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start();
+    let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let name: String = after
+        .chars()
+        .skip(1)
+        .take_while(|letter| *letter != quote)
+        .take(40)
+        .collect();
+    Some(name)
+}
+
+fn undeclared(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
+    let utf8 = Sniffed {
+        encoding: UTF_8,
+        skip: 0,
+        note: None,
+    };
+    let Some(line) = first_line_not_utf8(head, rest)? else {
+        return Ok(utf8);
+    };
+    let at = Place {
+        line,
+        path: String::new(),
+    };
+    let note = Problem {
+        at,
+        kind: ProblemKind::AssumedWindows1252 { line },
+    };
+    Ok(Sniffed {
+        encoding: WINDOWS_1252,
+        skip: 0,
+        note: Some(note),
+    })
+}
+
+/// The line of the first byte that is not UTF-8.
+fn first_line_not_utf8(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut line = 1_u64;
+    let mut chunk = head;
+    loop {
+        let tail = match std::str::from_utf8(&chunk) {
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                let (good, bad) = chunk.split_at_checked(error.valid_up_to()).unwrap_or((&chunk, &[]));
+                if error.error_len().is_some() {
+                    return Ok(Some(line + newlines(good)));
+                }
+                bad.to_vec()
+            }
+        };
+        line += newlines(&chunk);
+        let begun = tail.len();
+        chunk = tail;
+        rest.by_ref()
+            .take(u64::try_from(CHUNK).unwrap_or(u64::MAX))
+            .read_to_end(&mut chunk)?;
+        if chunk.len() == begun {
+            // The end: what is left over is a character cut off.
+            return Ok((begun > 0).then_some(line));
+        }
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX)
+}
+
+/// What a file that does not begin like XML seems to be.
+fn not_xml(head: &[u8]) -> Option<RefusalReason> {
+    let start = head.trim_ascii_start();
+    let looks = |prefix: &[u8]| start.starts_with(prefix);
+    if start.is_empty() && head.len() < HEAD {
+        return Some(RefusalReason::Empty);
+    }
+    if start.is_empty() || looks(b"<") {
+        return None;
+    }
+    Some(RefusalReason::NotXml(
+        if looks(b"{1:") || looks(b":20:") || looks(b"{4:") {
+            "a SWIFT message (MT940)"
+        } else if looks(b"PK\x03\x04") {
+            "a ZIP archive (unpack it first)"
+        } else if looks(b"\x1f\x8b") {
+            "a gzip archive (unpack it first)"
+        } else if looks(b"%PDF") {
+            "a PDF"
+        } else if looks(b"{") || looks(b"[") {
+            "JSON"
+        } else {
+            "plain text or something else"
+        },
+    ))
+}
+
+/// Why the source failed while the parser asked for more.
+#[derive(Debug)]
+pub(crate) enum SourceFailure {
+    Io(io::Error),
+    Refused(RefusalReason),
+}
+
+/// A `BufRead` of UTF-8 over any input: transcodes, counts lines, and refuses tokens that are too long.
+///
+/// The parser gathers a token from several `fill_buf` calls, so a bound on the bytes between two calls of
+/// [`Source::begin_token`] bounds its memory.
+pub(crate) struct Source<R> {
+    input: R,
+    decoder: encoding_rs::Decoder,
+    encoding: &'static Encoding,
+    raw: Box<[u8]>,
+    raw_from: usize,
+    raw_to: usize,
+    raw_ended: bool,
+    finished: bool,
+    out: Box<[u8]>,
+    out_from: usize,
+    out_to: usize,
+    token_left: usize,
+    skip: usize,
+    line: u64,
+    /// Where line feeds stand in `out`, and how many of them are consumed: found once per filling, not per token.
+    line_feeds: Vec<usize>,
+    passed: usize,
+    carriage_returns: bool,
+    taken: u64,
+    failure: Option<SourceFailure>,
+}
+
+impl<R: Read> Source<R> {
+    pub(crate) fn new(input: R, sniffed: &Sniffed) -> Self {
+        Self {
+            input,
+            decoder: sniffed.encoding.new_decoder_without_bom_handling(),
+            encoding: sniffed.encoding,
+            raw: vec![0; CHUNK].into_boxed_slice(),
+            raw_from: 0,
+            raw_to: 0,
+            raw_ended: false,
+            finished: false,
+            out: vec![0; 2 * CHUNK].into_boxed_slice(),
+            out_from: 0,
+            out_to: 0,
+            token_left: MAX_TOKEN,
+            skip: sniffed.skip,
+            line: 1,
+            line_feeds: Vec::new(),
+            passed: 0,
+            carriage_returns: false,
+            taken: 0,
+            failure: None,
+        }
+    }
+
+    /// A new token begins: it may take [`MAX_TOKEN`] bytes.
+    pub(crate) fn begin_token(&mut self) {
+        self.token_left = MAX_TOKEN;
+    }
+
+    /// Line of the next byte, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Whether a carriage return was seen so far.
+    pub(crate) fn carriage_returns(&self) -> bool {
+        self.carriage_returns
+    }
+
+    /// Bytes taken from the input.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Why `fill_buf` failed last.
+    pub(crate) fn take_failure(&mut self) -> Option<SourceFailure> {
+        self.failure.take()
+    }
+
+    fn fail(&mut self, failure: SourceFailure) -> io::Error {
+        self.failure = Some(failure);
+        io::Error::other("see take_failure")
+    }
+
+    fn read_raw(&mut self) -> io::Result<()> {
+        self.raw_from = 0;
+        self.raw_to = 0;
+        loop {
+            match self.input.read(&mut self.raw) {
+                Ok(0) => self.raw_ended = true,
+                Ok(count) => {
+                    self.raw_to = count;
+                    self.taken = self.taken.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.fail(SourceFailure::Io(error))),
+            }
+            break;
+        }
+        if self.taken > MAX_FILE {
+            return Err(self.fail(SourceFailure::Refused(RefusalReason::TooLarge(MAX_FILE))));
+        }
+        // A byte order mark lies wholly in what the first reads bring, be they ever so short.
+        let skipped = self.skip.min(self.raw_to);
+        self.raw_from = skipped;
+        self.skip -= skipped;
+        Ok(())
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        self.out_from = 0;
+        self.out_to = 0;
+        while self.out_to == 0 && !self.finished {
+            if self.raw_from == self.raw_to && !self.raw_ended {
+                self.read_raw()?;
+            }
+            let input = self.raw.get(self.raw_from..self.raw_to).unwrap_or_default();
+            let (result, read, written) =
+                self.decoder
+                    .decode_to_utf8_without_replacement(input, &mut self.out, self.raw_ended);
+            self.raw_from += read;
+            self.out_to = written;
+            match result {
+                DecoderResult::InputEmpty => self.finished = self.raw_ended,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => {
+                    self.scan()?;
+                    self.line += u64::try_from(self.line_feeds.len()).unwrap_or_default();
+                    let reason = RefusalReason::BadEncoding(self.encoding.name());
+                    return Err(self.fail(SourceFailure::Refused(reason)));
+                }
+            }
+        }
+        self.scan()
+    }
+
+    /// Looks at a filling once, eight bytes at a time: where its lines end, and whether a character in it is forbidden.
+    fn scan(&mut self) -> io::Result<()> {
+        self.line_feeds.clear();
+        self.passed = 0;
+        let filled = self.out.get(..self.out_to).unwrap_or_default();
+        let mut forbidden = None;
+        let mut at = 0;
+        for chunk in filled.chunks(8) {
+            // Bytes below 0x20 are rare; the exact test runs where eight bytes hold one.
+            if chunk
+                .try_into()
+                .is_ok_and(|eight| !has_control(u64::from_le_bytes(eight)))
+            {
+                at += 8;
+                continue;
+            }
+            for byte in chunk {
+                match byte {
+                    b'\n' => self.line_feeds.push(at),
+                    b'\r' => self.carriage_returns = true,
+                    0..0x20 if *byte != b'\t' => forbidden = forbidden.or(Some((*byte, self.line_feeds.len()))),
+                    _ => {}
+                }
+                at += 1;
+            }
+        }
+        if let Some((byte, lines)) = forbidden {
+            self.line += u64::try_from(lines).unwrap_or_default();
+            return Err(
+                self.fail(SourceFailure::Refused(RefusalReason::ForbiddenCharacter(u32::from(
+                    byte,
+                )))),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether one of eight bytes is below 0x20: `hasless` of Anderson's Bit Twiddling Hacks.
+fn has_control(eight: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    eight.wrapping_sub(ONES * 0x20) & !eight & (ONES * 0x80) != 0
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let count = available.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), available.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Source<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.out_from == self.out_to {
+            self.refill()?;
+        }
+        if self.token_left == 0 && self.out_from < self.out_to {
+            return Err(self.fail(SourceFailure::Refused(RefusalReason::TooLong(MAX_TOKEN))));
+        }
+        let until = self.out_to.min(self.out_from.saturating_add(self.token_left));
+        Ok(self.out.get(self.out_from..until).unwrap_or_default())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.out_from = self.out_from.saturating_add(amount).min(self.out_to);
+        self.token_left = self.token_left.saturating_sub(amount);
+        while self
+            .line_feeds
+            .get(self.passed)
+            .is_some_and(|feed| *feed < self.out_from)
+        {
+            self.passed += 1;
+            self.line += 1;
+        }
+    }
+}

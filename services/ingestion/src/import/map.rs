@@ -1,0 +1,116 @@
+//! From an entry as its format says it to what ingestion needs.
+
+use crate::domain::entry::{BankEntry, Status};
+use crate::formats::{Entry, Part, ReferenceKind, Status as Written};
+
+/// The entry; `None` where its amount could not be read (its statement is quarantined then).
+pub fn entry(read: &Entry) -> Option<BankEntry> {
+    let counterparty = read.counterparty();
+    let texts = |wanted: &[ReferenceKind]| -> Vec<String> {
+        read.references
+            .iter()
+            .filter(|reference| wanted.contains(&reference.kind))
+            .map(|reference| reference.text.clone())
+            .collect()
+    };
+    let first = |kind: ReferenceKind| texts(&[kind]).into_iter().next();
+    Some(BankEntry {
+        place: place(read),
+        status: match read.status {
+            Written::Booked => Status::Booked,
+            Written::Pending => Status::Pending,
+            Written::Info => Status::Info,
+        },
+        amount: read.amount?,
+        reversal: read.reversal,
+        batch: matches!(read.part, Part::Batch { .. }),
+        booked_on: read.booked_on,
+        value_on: read.value_on,
+        bank_reference: bank_reference(read),
+        end_to_end: first(ReferenceKind::EndToEnd),
+        references: read.references.iter().map(|reference| reference.text.clone()).collect(),
+        own_references: texts(&[
+            ReferenceKind::Servicer,
+            ReferenceKind::Instruction,
+            ReferenceKind::EndToEnd,
+            ReferenceKind::Transaction,
+            ReferenceKind::Uetr,
+            ReferenceKind::Cheque,
+            ReferenceKind::Clearing,
+            ReferenceKind::Proprietary,
+            ReferenceKind::Creditor,
+        ]),
+        structured: structured(read, texts(&[ReferenceKind::Creditor])),
+        free_text: free_text(
+            read,
+            texts(&[
+                ReferenceKind::EndToEnd,
+                ReferenceKind::Instruction,
+                ReferenceKind::Proprietary,
+            ]),
+        ),
+        remittance: read.remittance.clone(),
+        counterparty_name: counterparty.name.clone(),
+        counterparty_account: counterparty.iban.clone().or_else(|| counterparty.other_account.clone()),
+        returned: read.returned.as_ref().map(|returned| {
+            returned
+                .reasons
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "returned".to_owned())
+        }),
+    })
+}
+
+fn place(read: &Entry) -> String {
+    match read.part {
+        Part::Detail { index, .. } => format!("{}/{}/{}", read.statement, read.number, index.saturating_add(1)),
+        Part::Whole | Part::Batch { .. } => format!("{}/{}", read.statement, read.number),
+    }
+}
+
+/// payment-feeds.md 0.3: `AcctSvcrRef` of the entry, then of the detail, then `TxId` or `UETR`.
+fn bank_reference(read: &Entry) -> Option<(&'static str, String)> {
+    let of = |kind: ReferenceKind| {
+        read.references
+            .iter()
+            .find(|reference| reference.kind == kind)
+            .map(|reference| reference.text.clone())
+    };
+    let servicer = read
+        .servicer_reference
+        .clone()
+        .or_else(|| of(ReferenceKind::Servicer))
+        .map(|text| ("AcctSvcrRef", text));
+    let transaction = || of(ReferenceKind::Transaction).map(|text| ("TxId", text));
+    let uetr = || of(ReferenceKind::Uetr).map(|text| ("UETR", text));
+    servicer.or_else(transaction).or_else(uetr)
+}
+
+/// Creditor references, documents, and the account that was credited: it may be a virtual one.
+fn structured(read: &Entry, creditor_references: Vec<String>) -> Vec<String> {
+    let credited = if read.credit {
+        read.creditor
+            .iban
+            .clone()
+            .or_else(|| read.creditor.other_account.clone())
+    } else {
+        None
+    };
+    creditor_references
+        .into_iter()
+        .chain(read.documents.iter().cloned())
+        .chain(credited)
+        .collect()
+}
+
+/// What the payer wrote, and his bank; the entry's own text only where it does not describe a batch.
+fn free_text(read: &Entry, references: Vec<String>) -> Vec<String> {
+    let entry_text = matches!(read.part, Part::Whole).then(|| read.entry_text.clone());
+    std::iter::once(read.remittance.clone())
+        .chain(references)
+        .chain([read.detail_text.clone()])
+        .chain(entry_text)
+        .filter(|text| !text.is_empty())
+        .collect()
+}

@@ -1,0 +1,224 @@
+//! The day's running sums, its digest, and the coverage of bank accounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use kernel::{BusinessDate, CreditorId, Currency, HolidayCalendar, Jurisdiction};
+use runtime::{Day, Failure, digest};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::coverage;
+use crate::domain::ledger::Sums;
+
+/// Appends the sums of one transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_sums(conn: &mut PgConnection, segment: i64, sums: &Sums) -> Result<(), sqlx::Error> {
+    if sums.0.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = sums.0.keys().collect();
+    let values: Vec<_> = sums.0.values().collect();
+    sqlx::query(
+        "INSERT INTO day_sum (calendar, segment, creditor_id, scope, partition_no, currency, name, journal, amount_minor, credit_minor, lines)
+         SELECT c, $2, i, s, p, u, n, j, a, r, l
+         FROM UNNEST($1::text[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::text[], $8::bool[], $9::bigint[], $10::bigint[], $11::bigint[])
+              AS t(c, i, s, p, u, n, j, a, r, l)",
+    )
+    .bind(keys.iter().map(|key| key.calendar.clone()).collect::<Vec<_>>())
+    .bind(segment)
+    .bind(keys.iter().map(|key| key.creditor_id.as_uuid()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.scope.clone()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.partition).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.currency.code().to_owned()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.journal).collect::<Vec<_>>())
+    .bind(values.iter().map(|sum| sum.amount_minor).collect::<Vec<_>>())
+    .bind(values.iter().map(|sum| sum.credit_minor).collect::<Vec<_>>())
+    .bind(values.iter().map(|sum| sum.count).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Appends the digests of one transaction, one per calendar.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_digests(
+    conn: &mut PgConnection,
+    segment: i64,
+    digests: &BTreeMap<String, (i64, [u8; 32])>,
+) -> Result<(), sqlx::Error> {
+    for (calendar, (rows, sum)) in digests {
+        sqlx::query("INSERT INTO day_digest (calendar, segment, rows, digest) VALUES ($1, $2, $3, $4)")
+            .bind(calendar)
+            .bind(segment)
+            .bind(rows)
+            .bind(sum.as_slice())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// One sum of a day.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, sqlx::FromRow)]
+pub struct DaySum {
+    /// The creditor.
+    pub creditor_id: Uuid,
+    /// Bank account or merchant.
+    pub scope: String,
+    /// Account partition, -1 for none.
+    pub partition_no: i32,
+    /// The currency's code.
+    pub currency: String,
+    /// Which sum, or the ledger account.
+    pub name: String,
+    /// Whether it is of the journal.
+    pub journal: bool,
+    /// Amount; of the journal the debit.
+    pub amount_minor: i64,
+    /// Of the journal the credit.
+    pub credit_minor: i64,
+    /// Rows.
+    pub lines: i64,
+}
+
+impl DaySum {
+    /// The currency.
+    ///
+    /// # Errors
+    /// When the table holds no currency code.
+    pub fn currency(&self) -> Result<Currency, Failure> {
+        Currency::parse(&self.currency).map_err(|error| Failure::new(anyhow::Error::new(error)))
+    }
+
+    /// The creditor.
+    #[must_use]
+    pub fn creditor(&self) -> CreditorId {
+        CreditorId::from_uuid(self.creditor_id)
+    }
+}
+
+/// The sums of the segments `from..to` of a calendar, journal totals over all scopes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sums(conn: &mut PgConnection, calendar: &str, from: i64, to: i64) -> Result<Vec<DaySum>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT creditor_id, CASE WHEN journal THEN '' ELSE scope END AS scope, partition_no, currency, name, journal,
+                sum(amount_minor)::bigint AS amount_minor, sum(credit_minor)::bigint AS credit_minor, sum(lines)::bigint AS lines
+         FROM day_sum WHERE calendar = $1 AND segment >= $2 AND segment < $3
+         GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6",
+    )
+    .bind(calendar)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await
+}
+
+/// Rows and digest of the segments `from..to` of a calendar.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn digest_of(
+    conn: &mut PgConnection,
+    calendar: &str,
+    from: i64,
+    to: i64,
+) -> Result<(i64, [u8; 32]), Failure> {
+    let parts: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT rows, digest FROM day_digest WHERE calendar = $1 AND segment >= $2 AND segment < $3")
+            .bind(calendar)
+            .bind(from)
+            .bind(to)
+            .fetch_all(conn)
+            .await?;
+    let mut total = (0, [0; 32]);
+    for (rows, part) in parts {
+        let part: [u8; 32] = part
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("a digest of other than 32 bytes"))?;
+        total = (total.0 + rows, digest::combine(total.1, part));
+    }
+    Ok(total)
+}
+
+/// How far one bank account's feed reaches.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Covered {
+    /// The creditor.
+    pub creditor_id: CreditorId,
+    /// Number as registered.
+    pub number: String,
+    /// The last day without a gap.
+    pub through_on: Option<BusinessDate>,
+    /// Whether that is far enough.
+    pub complete: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    number_key: String,
+    number: String,
+    creditor_id: Uuid,
+    first_on: NaiveDate,
+    banking_calendar: String,
+    lag_days: i32,
+    through_on: Option<NaiveDate>,
+    days: Vec<NaiveDate>,
+}
+
+fn date(naive: NaiveDate) -> Result<BusinessDate, Failure> {
+    BusinessDate::from_naive(naive).map_err(|error| Failure::new(anyhow::Error::new(error)))
+}
+
+/// Coverage of all bank accounts of the creditors of this calendar at the close of `day`; notes what it found, so that the
+/// next close need not look at old days again.
+///
+/// # Errors
+/// When the database does not answer, or a banking calendar is unknown.
+pub async fn coverage(conn: &mut PgConnection, day: &Day) -> Result<Vec<Covered>, Failure> {
+    let accounts: Vec<AccountRow> = sqlx::query_as(
+        "SELECT b.number_key, b.number, b.creditor_id, b.first_on, b.banking_calendar, b.lag_days, b.through_on,
+                ARRAY(SELECT d.day_on FROM bank_day d WHERE d.bank_account = b.number_key
+                      AND d.day_on > COALESCE(b.through_on, b.first_on - 1)) AS days
+         FROM bank_account b JOIN creditor c USING (creditor_id) WHERE c.calendar = $1 ORDER BY b.number_key",
+    )
+    .bind(&day.calendar)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut covered = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let jurisdiction =
+            Jurisdiction::parse(&account.banking_calendar).map_err(|error| Failure::new(anyhow::Error::new(error)))?;
+        let calendar =
+            HolidayCalendar::of(jurisdiction, None).map_err(|error| Failure::new(anyhow::Error::new(error)))?;
+        let days = account
+            .days
+            .iter()
+            .map(|day| date(*day))
+            .collect::<Result<BTreeSet<_>, _>>()?;
+        let (first_on, before) = (date(account.first_on)?, account.through_on.map(date).transpose()?);
+        let through_on = coverage::through(first_on, before, &days, &calendar);
+        if through_on != before {
+            sqlx::query("UPDATE bank_account SET through_on = $2 WHERE number_key = $1")
+                .bind(&account.number_key)
+                .bind(through_on.map(|on| on.naive()))
+                .execute(&mut *conn)
+                .await?;
+        }
+        let lag_days = u32::try_from(account.lag_days).unwrap_or(0);
+        covered.push(Covered {
+            creditor_id: CreditorId::from_uuid(account.creditor_id),
+            number: account.number,
+            through_on,
+            complete: coverage::complete(first_on, through_on, day.closed_on, lag_days, &calendar),
+        });
+    }
+    Ok(covered)
+}

@@ -1,0 +1,225 @@
+//! What is known of payments when an entry or a confirmation comes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use kernel::{CreditorId, PaymentId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::rows::PaymentRow;
+
+/// Payments that are there already, by id: their place and amount.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn known(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, PaymentRow>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<PaymentRow> = sqlx::query_as("SELECT * FROM payment WHERE payment_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.payment_id, row)).collect())
+}
+
+/// Notes texts of bank payments that may name a provider's order or transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_mentions(conn: &mut PgConnection, mentions: &BTreeSet<(i64, Uuid)>) -> Result<(), sqlx::Error> {
+    insert_pairs(conn, "INSERT INTO provider_mention (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING", mentions).await
+}
+
+/// Notes orders and transactions of approved provider payments.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_orders(conn: &mut PgConnection, orders: &BTreeSet<(i64, Uuid)>) -> Result<(), sqlx::Error> {
+    insert_pairs(conn, "INSERT INTO provider_order (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING", orders).await
+}
+
+async fn insert_pairs(
+    conn: &mut PgConnection,
+    sql: &'static str,
+    pairs: &BTreeSet<(i64, Uuid)>,
+) -> Result<(), sqlx::Error> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let (hashes, ids): (Vec<i64>, Vec<Uuid>) = pairs.iter().copied().unzip();
+    sqlx::query(sql).bind(hashes).bind(ids).execute(conn).await?;
+    Ok(())
+}
+
+/// A payment of the other channel that may be the same money.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Twin {
+    /// The hash of the order or transaction that both name.
+    pub token_hash: i64,
+    /// The payment.
+    pub payment_id: Uuid,
+    /// The creditor.
+    pub creditor_id: Uuid,
+    /// The currency's code.
+    pub currency: String,
+    /// The amount.
+    pub amount_minor: i64,
+}
+
+/// Provider payments whose order or transaction has one of these hashes and that no bank entry brought yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn provider_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<Twin>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT o.token_hash, o.payment_id, t.creditor_id, t.currency, t.amount_minor
+         FROM provider_order o JOIN payu_transaction t ON t.payment_id = o.payment_id
+         WHERE o.token_hash = ANY($1) AND t.state = 'APPROVED' AND t.bank_entry_id IS NULL
+         ORDER BY o.payment_id",
+    )
+    .bind(hashes)
+    .fetch_all(conn)
+    .await
+}
+
+/// Bank payments whose text names one of these orders or transactions and that no provider confirmed yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn bank_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<Twin>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT m.token_hash, m.payment_id, p.creditor_id, p.currency, p.amount_minor
+         FROM provider_mention m JOIN payment p ON p.payment_id = m.payment_id
+         WHERE m.token_hash = ANY($1) AND NOT EXISTS (SELECT FROM payu_transaction t WHERE t.payment_id = m.payment_id)
+         ORDER BY p.value_on, m.payment_id",
+    )
+    .bind(hashes)
+    .fetch_all(conn)
+    .await
+}
+
+/// Notes that a bank entry brought a provider's money; the conditional update lets one entry through. Gives the payments
+/// for which this entry was it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn cross(conn: &mut PgConnection, crossed: &BTreeMap<Uuid, Uuid>) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    if crossed.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let done: Vec<Uuid> = sqlx::query_scalar(
+        "UPDATE payu_transaction t SET bank_entry_id = u.e FROM UNNEST($1::uuid[], $2::uuid[]) AS u(p, e)
+         WHERE t.payment_id = u.p AND t.bank_entry_id IS NULL RETURNING t.payment_id",
+    )
+    .bind(crossed.keys().copied().collect::<Vec<_>>())
+    .bind(crossed.values().copied().collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    Ok(done.into_iter().collect())
+}
+
+/// Which of these bank entries were taken for a provider's payment before: a statement sent again must find the same.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn crossed_before(
+    conn: &mut PgConnection,
+    entries: &[Uuid],
+) -> Result<HashMap<Uuid, PaymentId>, sqlx::Error> {
+    let rows: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("SELECT bank_entry_id, payment_id FROM payu_transaction WHERE bank_entry_id = ANY($1)")
+            .bind(entries)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(entry, payment)| (entry, PaymentId::from_uuid(payment)))
+        .collect())
+}
+
+/// An entry that was shown as pending.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Derived from key and occurrence.
+    pub pending_id: Uuid,
+    /// The key without dates.
+    pub pending_key: Uuid,
+    /// The creditor.
+    pub creditor_id: CreditorId,
+    /// Bank account.
+    pub collector: String,
+    /// The currency's code.
+    pub currency: String,
+    /// Signed.
+    pub amount_minor: i64,
+    /// `pending` or `info`.
+    pub status: &'static str,
+    /// When.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// Keeps entries that are not on the books; gives the ids that are new.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keep_pending(conn: &mut PgConnection, pending: &[Pending]) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    if pending.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let new: Vec<Uuid> = sqlx::query_scalar(
+        "INSERT INTO pending (pending_id, pending_key, creditor_id, collector, currency, amount_minor, status, seen_at)
+         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[])
+         ON CONFLICT DO NOTHING RETURNING pending_id",
+    )
+    .bind(pending.iter().map(|entry| entry.pending_id).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.pending_key).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.creditor_id.as_uuid()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.collector.clone()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.currency.clone()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.amount_minor).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.status.to_owned()).collect::<Vec<_>>())
+    .bind(pending.iter().map(|entry| entry.seen_at).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    Ok(new.into_iter().collect())
+}
+
+/// Whether any entry is pending.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn any_pending(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pending WHERE replaced_by IS NULL)")
+        .fetch_one(conn)
+        .await
+}
+
+/// Booked entries replace one open pending entry with the same key each.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn replace_pending(
+    conn: &mut PgConnection,
+    booked: &[(Uuid, Uuid)],
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    if booked.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE pending p SET replaced_by = b.payment_id, replaced_at = $3
+         FROM (SELECT k AS pending_key, i AS payment_id, row_number() OVER (PARTITION BY k ORDER BY i) AS n
+               FROM UNNEST($1::uuid[], $2::uuid[]) AS u(k, i)) b
+         JOIN (SELECT pending_id, pending_key, row_number() OVER (PARTITION BY pending_key ORDER BY pending_id) AS n
+               FROM pending WHERE replaced_by IS NULL AND pending_key = ANY($1)) o USING (pending_key, n)
+         WHERE p.pending_id = o.pending_id",
+    )
+    .bind(booked.iter().map(|(key, _)| *key).collect::<Vec<_>>())
+    .bind(booked.iter().map(|(_, payment)| *payment).collect::<Vec<_>>())
+    .bind(at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! Statements: what the first pass proved, and how far the second one booked.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use kernel::PaymentId;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::keys::{EntryKey, Period};
+
+/// A statement as the first pass found it.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Statement {
+    /// Derived from raw item and number.
+    pub statement_id: Uuid,
+    /// The raw item.
+    pub raw_id: Uuid,
+    /// Running number in the file, from 1.
+    pub number: i32,
+    /// Capitals and digits of the account's number.
+    pub bank_account: String,
+    /// Account, type, id, numbers, dates, page.
+    pub statement_key: String,
+    /// Digest of its entries and balances.
+    pub content_sha256: String,
+    /// The currency's code.
+    pub currency: Option<String>,
+    /// Electronic (else legal) sequence number.
+    pub sequence: Option<i64>,
+    /// Start as written.
+    pub from_at: Option<String>,
+    /// End as written.
+    pub to_at: Option<String>,
+    /// Opening balance.
+    pub opening_minor: Option<i64>,
+    /// Closing balance.
+    pub closing_minor: Option<i64>,
+    /// First day of its stated period.
+    pub from_on: Option<NaiveDate>,
+    /// Date of the closing balance, else end of the period.
+    pub closing_on: Option<NaiveDate>,
+    /// First booking date.
+    pub first_booked_on: Option<NaiveDate>,
+    /// Last booking date.
+    pub last_booked_on: Option<NaiveDate>,
+    /// `holds`, `fails`, `absent`.
+    pub proof: String,
+    /// Entries (details count each).
+    pub entries: i64,
+    /// `proved`, `booked`, `quarantined`.
+    pub state: String,
+    /// Why quarantined.
+    pub reason: Option<String>,
+    /// Problems: where, what, remedy.
+    pub problems: Value,
+    /// An earlier statement with the same key.
+    pub repeats: Option<Uuid>,
+    /// Whether that one says the same.
+    pub repeats_exactly: Option<bool>,
+    /// Entries that the second pass has done.
+    pub next_entry: i64,
+}
+
+impl Statement {
+    /// The id of the n-th statement of a raw item.
+    #[must_use]
+    pub fn id(raw_id: Uuid, number: u32) -> Uuid {
+        super::derived_id("statement", &[&raw_id.to_string(), &number.to_string()])
+    }
+
+    /// Its place among the others of its account.
+    #[must_use]
+    pub fn period(&self) -> Period {
+        Period {
+            sequence: self.sequence,
+            opening_minor: self.opening_minor,
+            closing_minor: self.closing_minor,
+            from: self.from_at.clone(),
+            to: self.to_at.clone(),
+        }
+    }
+}
+
+const COLUMNS: &str = "statement_id, raw_id, number, bank_account, statement_key, content_sha256, currency, sequence, from_at, to_at,
+    opening_minor, closing_minor, from_on, closing_on, first_booked_on, last_booked_on, proof, entries, state, reason, problems,
+    repeats, repeats_exactly, next_entry";
+
+/// Keeps what the first pass found. A statement that is proved or booked already stays as it is: only a quarantined one is
+/// judged anew.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn put(conn: &mut PgConnection, statement: &Statement, at: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO statement (statement_id, raw_id, number, bank_account, statement_key, content_sha256, currency, sequence, from_at,
+             to_at, opening_minor, closing_minor, from_on, closing_on, first_booked_on, last_booked_on, proof, entries, state, reason,
+             problems, repeats, repeats_exactly, proved_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+         ON CONFLICT (statement_id) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason, problems = EXCLUDED.problems,
+             repeats = EXCLUDED.repeats, repeats_exactly = EXCLUDED.repeats_exactly, proved_at = EXCLUDED.proved_at
+         WHERE statement.state = 'quarantined'",
+    )
+    .bind(statement.statement_id)
+    .bind(statement.raw_id)
+    .bind(statement.number)
+    .bind(&statement.bank_account)
+    .bind(&statement.statement_key)
+    .bind(&statement.content_sha256)
+    .bind(&statement.currency)
+    .bind(statement.sequence)
+    .bind(&statement.from_at)
+    .bind(&statement.to_at)
+    .bind(statement.opening_minor)
+    .bind(statement.closing_minor)
+    .bind(statement.from_on)
+    .bind(statement.closing_on)
+    .bind(statement.first_booked_on)
+    .bind(statement.last_booked_on)
+    .bind(&statement.proof)
+    .bind(statement.entries)
+    .bind(&statement.state)
+    .bind(&statement.reason)
+    .bind(&statement.problems)
+    .bind(statement.repeats)
+    .bind(statement.repeats_exactly)
+    .bind(at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An earlier statement with this key that may be booked, and its content's digest.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn with_key(conn: &mut PgConnection, statement: &Statement) -> Result<Option<(Uuid, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT statement_id, content_sha256 FROM statement
+         WHERE bank_account = $1 AND statement_key = $2 AND state <> 'quarantined' AND statement_id <> $3
+         ORDER BY proved_at, statement_id LIMIT 1",
+    )
+    .bind(&statement.bank_account)
+    .bind(&statement.statement_key)
+    .bind(statement.statement_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Statements of a raw item, in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_raw(conn: &mut PgConnection, raw_id: Uuid) -> Result<Vec<Statement>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM statement WHERE raw_id = $1 ORDER BY number"
+    )))
+    .bind(raw_id)
+    .fetch_all(conn)
+    .await
+}
+
+/// One statement, its row locked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(conn: &mut PgConnection, statement_id: Uuid) -> Result<Option<Statement>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM statement WHERE statement_id = $1 FOR UPDATE"
+    )))
+    .bind(statement_id)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Other statements of the account, booked or being booked, whose booking dates touch this one's.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn neighbours(conn: &mut PgConnection, statement: &Statement) -> Result<Vec<Statement>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM statement
+         WHERE bank_account = $1 AND statement_id <> $2 AND (state = 'booked' OR next_entry > 0)
+           AND first_booked_on <= $4 AND last_booked_on >= $3
+         ORDER BY proved_at, statement_id"
+    )))
+    .bind(&statement.bank_account)
+    .bind(statement.statement_id)
+    .bind(statement.first_booked_on)
+    .bind(statement.last_booked_on)
+    .fetch_all(conn)
+    .await
+}
+
+/// Keys and occurrences of the entries of these statements within these booking dates.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn occurrences(
+    conn: &mut PgConnection,
+    statements: &[Uuid],
+    first_on: Option<NaiveDate>,
+    last_on: Option<NaiveDate>,
+) -> Result<Vec<(EntryKey, u32)>, sqlx::Error> {
+    let rows: Vec<(Uuid, i32)> = sqlx::query_as(
+        "SELECT entry_key, occurrence FROM sighting WHERE statement_id = ANY($1) AND class <> 'shown' AND booked_on BETWEEN $2 AND $3",
+    )
+    .bind(statements)
+    .bind(first_on)
+    .bind(last_on)
+    .fetch_all(conn)
+    .await?;
+    let read = |(key, occurrence): (Uuid, i32)| {
+        (
+            EntryKey::from_id(PaymentId::from_uuid(key)),
+            u32::try_from(occurrence).unwrap_or(0),
+        )
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// What a chunk did.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    /// Entries done so far in the statement.
+    pub next_entry: i64,
+    /// New payments.
+    pub payments: i64,
+    /// Money seen again.
+    pub seen_again: i64,
+    /// Payments taken back.
+    pub reversals: i64,
+    /// Other debits.
+    pub outgoing: i64,
+    /// Entries not on the books.
+    pub shown: i64,
+}
+
+/// Moves a statement on; `done` books it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn advance(
+    conn: &mut PgConnection,
+    statement_id: Uuid,
+    progress: &Progress,
+    done: Option<DateTime<Utc>>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE statement SET next_entry = $2, payments = payments + $3, seen_again = seen_again + $4, reversals = reversals + $5,
+             outgoing = outgoing + $6, shown = shown + $7, booked_at = $8, state = CASE WHEN $8::timestamptz IS NULL THEN state ELSE 'booked' END
+         WHERE statement_id = $1",
+    )
+    .bind(statement_id)
+    .bind(progress.next_entry)
+    .bind(progress.payments)
+    .bind(progress.seen_again)
+    .bind(progress.reversals)
+    .bind(progress.outgoing)
+    .bind(progress.shown)
+    .bind(done)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The closing date of the latest booked statement of the account that closes before this one, with the balance that this
+/// one opens with.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn chained_on(conn: &mut PgConnection, statement: &Statement) -> Result<Option<NaiveDate>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT closing_on FROM (SELECT closing_on, closing_minor FROM statement
+             WHERE bank_account = $1 AND state = 'booked' AND closing_on < $2 ORDER BY closing_on DESC, sequence DESC LIMIT 1) AS last
+         WHERE closing_minor = $3",
+    )
+    .bind(&statement.bank_account)
+    .bind(statement.closing_on)
+    .bind(statement.opening_minor)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Notes the days that a booked statement covers.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn cover(conn: &mut PgConnection, bank_account: &str, days: &[NaiveDate]) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO bank_day (bank_account, day_on) SELECT $1, UNNEST($2::date[]) ON CONFLICT DO NOTHING")
+        .bind(bank_account)
+        .bind(days)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The only code that knows Kafka: effectively-once handling over PostgreSQL (DESIGN sections 4 and 5).
+//!
+//! A service is a [`Service`]: its name, settings, migrations, a list of [`Handlers`], how its day closes and its routes.
+//! [`start`] runs one instance of it; [`main`] is what its binary calls.
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `service`, `handlers`, `tx`, `context` | what a service writes against |
+//! | `lease`, `reader`, `worker`, `batch` | partitions, their buffers, and one transaction per batch |
+//! | `inbox`, `outbox`, `relay` | each message once in, each message in order out |
+//! | `parked`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
+//! | `marker`, `close_partition`, `close_whole`, `announce`, `certificate` | the day closes in order |
+//! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `entry` | the edges |
+
+pub mod announce;
+pub mod auth;
+mod batch;
+pub mod blobs;
+pub mod certificate;
+mod clock;
+mod close_partition;
+mod close_whole;
+pub mod config;
+mod context;
+pub mod digest;
+mod entry;
+mod failure;
+pub mod faults;
+mod handlers;
+pub mod health;
+pub mod http;
+mod inbox;
+mod lease;
+mod marker;
+pub mod metrics;
+mod migrate;
+mod operator;
+mod outbox;
+mod parked;
+mod positions;
+pub mod problem;
+mod reader;
+mod record;
+mod relay;
+mod service;
+pub mod shutdown;
+mod start;
+pub mod stored;
+pub mod telemetry;
+pub mod topics;
+mod tx;
+mod waiting;
+mod worker;
+
+pub use auth::Caller;
+pub use blobs::{Blobs, PutError};
+pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use config::{RuntimeConfig, Secret, Settings};
+pub use context::{Context, Scope};
+pub use entry::main;
+pub use failure::{Failure, Rejection};
+pub use handlers::{Handle, Handlers, Incoming, Outcome, Stakes};
+pub use health::Health;
+pub use metrics::Metrics;
+pub use problem::{FieldError, Problem};
+pub use service::{BackgroundTask, Close, ClosePartition, CloseWhole, Day, Definition, Migration, Part, Service};
+pub use start::{Overrides, Running, start};
+pub use tx::Tx;
+
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,345 @@
+//! The relay: publishes the outbox in id order, deletes what was acknowledged (protocol.md rows 5, 6, 9, 24, 25).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::future_producer::Delivery;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use serde_json::Value;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::lease::seconds_column;
+use crate::{Context, Failure};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    topic: String,
+    partition: i32,
+    key: Option<Vec<u8>>,
+    message_id: Uuid,
+    r#type: String,
+    payload: Option<Vec<u8>>,
+    at: chrono::DateTime<chrono::Utc>,
+    headers: Option<Json<BTreeMap<String, Value>>>,
+    old: bool,
+}
+
+/// Publishes until cancelled.
+pub(crate) async fn run(ctx: Context, instance: Uuid, stop: CancellationToken) -> anyhow::Result<()> {
+    let woken = ctx.wake("relay");
+    let sleep = Duration::from_millis(ctx.settings().worker.relay_sleep_ms);
+    let mut relay = Relay {
+        ctx: ctx.clone(),
+        instance,
+        producer: None,
+        renewed: None,
+    };
+    while !stop.is_cancelled() {
+        match relay.turn().await {
+            Ok(true) => {}
+            Ok(false) => {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = woken.notified() => {}
+                    () = tokio::time::sleep(sleep) => {}
+                }
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "the relay tries again from the first unpublished row");
+                // Nothing later may leave before it: a new producer has nothing in its queue.
+                relay.drop_producer();
+                relay.renewed = None;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                }
+            }
+        }
+    }
+    relay.give_back().await;
+    Ok(())
+}
+
+struct Relay {
+    ctx: Context,
+    instance: Uuid,
+    producer: Option<FutureProducer>,
+    /// When the lease was last proven ours.
+    renewed: Option<tokio::time::Instant>,
+}
+
+impl Relay {
+    /// Publishes one batch; `false` when there was nothing to do, or the lease is somebody else's.
+    async fn turn(&mut self) -> Result<bool, Failure> {
+        if !self.hold().await? {
+            return Ok(false);
+        }
+        let limit = self.ctx.settings().worker.relay_batch_max;
+        let rows = read(self.ctx.pool(), limit, self.ctx.settings().worker.inbox_days).await?;
+        self.ctx.point("relay.read").await;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        if let Some(row) = rows.iter().find(|row| row.old) {
+            return Err(anyhow::anyhow!(
+                "outbox row {} is older than the shortest inbox age: a reader could take it for new; a person decides",
+                row.id
+            )
+            .into());
+        }
+        let more = rows.len() == limit;
+        let deliveries = self.publish(&rows).await?;
+        self.ctx.point("relay.produced").await;
+        forget(self.ctx.pool(), &rows, &deliveries).await?;
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in &rows {
+            let count = counts.entry(&row.topic).or_default();
+            *count = count.saturating_add(1);
+        }
+        for (topic, count) in counts {
+            self.ctx.metrics().published(topic, count);
+        }
+        self.ctx.point("relay.deleted").await;
+        Ok(more)
+    }
+
+    /// Takes or renews the relay's lease; two relays for a moment are harmless, none for long is not.
+    async fn hold(&mut self) -> Result<bool, Failure> {
+        let lease = Duration::from_secs(u64::from(self.ctx.settings().worker.lease_seconds));
+        if self.renewed.is_some_and(|at| at.elapsed() < lease / 3) {
+            return Ok(true);
+        }
+        let done = sqlx::query(
+            "UPDATE rt_relay SET owner = $1, epoch = CASE WHEN owner = $1 THEN epoch ELSE epoch + 1 END,
+                    expires_at = now() + $2 * interval '1 second'
+             WHERE owner = $1 OR owner IS NULL OR expires_at < now()",
+        )
+        .bind(self.instance)
+        .bind(seconds_column(self.ctx.settings().worker.lease_seconds))
+        .execute(self.ctx.pool())
+        .await?;
+        let ours = done.rows_affected() == 1;
+        self.renewed = ours.then(tokio::time::Instant::now);
+        if !ours {
+            self.drop_producer();
+        }
+        Ok(ours)
+    }
+
+    fn drop_producer(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+        }
+    }
+
+    fn producer(&mut self) -> Result<FutureProducer, Failure> {
+        if let Some(producer) = &self.producer {
+            return Ok(producer.clone());
+        }
+        let mut config = crate::topics::client(self.ctx.settings());
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // A fact must never time out in the queue while the marker behind it leaves (protocol.md row 9).
+            .set("message.timeout.ms", "0")
+            .set("linger.ms", "0")
+            .set("queue.buffering.max.messages", "100000")
+            .set("message.max.bytes", "2000000");
+        let producer: FutureProducer = config.create().map_err(Failure::new)?;
+        self.producer = Some(producer.clone());
+        Ok(producer)
+    }
+
+    async fn publish(&mut self, rows: &[Row]) -> Result<Vec<Delivery>, Failure> {
+        let producer = self.producer()?;
+        let source = format!("/incasso/{}", self.ctx.service());
+        let names: Vec<String> = rows
+            .iter()
+            .map(|row| self.ctx.settings().kafka.topic(&row.topic))
+            .collect();
+        let mut waiting = FuturesOrdered::new();
+        for (row, name) in rows.iter().zip(&names) {
+            let mut record = FutureRecord::<Vec<u8>, Vec<u8>>::to(name)
+                .partition(row.partition)
+                .timestamp(row.at.timestamp_millis())
+                .headers(headers(row, &source));
+            if let Some(key) = &row.key {
+                record = record.key(key);
+            }
+            if let Some(payload) = &row.payload {
+                record = record.payload(payload);
+            }
+            let delivery = producer.send_result(record).map_err(|(error, _)| Failure::new(error))?;
+            waiting.push_back(delivery);
+        }
+        let mut deliveries = Vec::with_capacity(rows.len());
+        let patience = Duration::from_secs(u64::from(self.ctx.settings().worker.lease_seconds).saturating_mul(4));
+        while let Some(delivery) = tokio::time::timeout(patience, waiting.next())
+            .await
+            .map_err(Failure::new)?
+        {
+            deliveries.push(
+                delivery
+                    .map_err(Failure::new)?
+                    .map_err(|(error, _)| Failure::new(error))?,
+            );
+        }
+        Ok(deliveries)
+    }
+
+    async fn give_back(&mut self) {
+        let done = sqlx::query("UPDATE rt_relay SET owner = NULL, expires_at = '-infinity' WHERE owner = $1")
+            .bind(self.instance)
+            .execute(self.ctx.pool())
+            .await;
+        if let Err(error) = done {
+            tracing::warn!(%error, "the relay's lease was not given back; it expires by itself");
+        }
+    }
+}
+
+async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, Failure> {
+    let mut tx = pool.begin().await?;
+    // Dead rows at the head of a busy outbox tempt the planner into reading the whole table.
+    sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
+    let rows = sqlx::query_as(
+        "SELECT id, topic, partition, key, message_id, type, payload, at, headers,
+                created_at < now() - $2 * interval '1 day' AS old
+         FROM rt_outbox ORDER BY id LIMIT $1",
+    )
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(i32::try_from(inbox_days).unwrap_or(i32::MAX))
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// Deletes by id what was acknowledged, and notes the highest id and offset per topic partition.
+async fn forget(pool: &PgPool, rows: &[Row], deliveries: &[Delivery]) -> Result<(), Failure> {
+    let mut highest: BTreeMap<(&str, i32), (i64, i64)> = BTreeMap::new();
+    for (row, delivery) in rows.iter().zip(deliveries) {
+        let high = highest
+            .entry((&row.topic, row.partition))
+            .or_insert((row.id, delivery.offset));
+        high.0 = high.0.max(row.id);
+        high.1 = high.1.max(delivery.offset);
+    }
+    let mut tx = pool.begin().await?;
+    sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM rt_outbox WHERE id = ANY($1)")
+        .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO rt_published (topic, partition, outbox_id, kafka_offset)
+         SELECT * FROM UNNEST($1::text[], $2::int[], $3::bigint[], $4::bigint[])
+         ON CONFLICT (topic, partition) DO UPDATE
+           SET outbox_id = greatest(rt_published.outbox_id, excluded.outbox_id),
+               kafka_offset = greatest(rt_published.kafka_offset, excluded.kafka_offset)",
+    )
+    .bind(highest.keys().map(|(topic, _)| (*topic).to_owned()).collect::<Vec<_>>())
+    .bind(highest.keys().map(|(_, partition)| *partition).collect::<Vec<_>>())
+    .bind(highest.values().map(|(id, _)| *id).collect::<Vec<_>>())
+    .bind(highest.values().map(|(_, offset)| *offset).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// CloudEvents' Kafka binding, the trace, and the outbox id.
+fn headers(row: &Row, source: &str) -> OwnedHeaders {
+    let id = row.message_id.to_string();
+    let at = row.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let seq = row.id.to_string();
+    let subject = row
+        .key
+        .as_deref()
+        .and_then(|key| std::str::from_utf8(key).ok())
+        .unwrap_or_default();
+    let mut headers = OwnedHeaders::new();
+    let ours = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", &id),
+        ("ce_type", &row.r#type),
+        ("ce_source", source),
+        ("ce_time", &at),
+        ("ce_subject", subject),
+        ("content-type", "application/avro"),
+        ("incasso_seq", &seq),
+    ];
+    for (key, value) in ours {
+        headers = headers.insert(Header {
+            key,
+            value: Some(value),
+        });
+    }
+    for (key, value) in row.headers.iter().flat_map(|more| more.iter()) {
+        if let Some(value) = value.as_str() {
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+    }
+    headers
+}
+
+/// Tells the relays of other instances that there is something to publish: NOTIFY outside the business transaction, which it
+/// would serialise (reliability-ecosystem section 4).
+pub(crate) async fn notify(ctx: Context, stop: CancellationToken) -> anyhow::Result<()> {
+    let woken = ctx.wake("notify");
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = woken.notified() => {}
+        }
+        let alone: Result<bool, sqlx::Error> =
+            sqlx::query_scalar("SELECT count(*) <= 1 FROM rt_instance WHERE expires_at >= now()")
+                .fetch_one(ctx.pool())
+                .await;
+        if !alone.unwrap_or(false)
+            && let Err(error) = sqlx::query("NOTIFY incasso_outbox").execute(ctx.pool()).await
+        {
+            tracing::debug!(%error, "NOTIFY");
+        }
+        // Coalesced: at most one a few milliseconds.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Wakes this instance's relay when another one has something to publish.
+pub(crate) async fn listen(ctx: Context, stop: CancellationToken) -> anyhow::Result<()> {
+    while !stop.is_cancelled() {
+        if let Err(error) = listen_once(&ctx, &stop).await {
+            tracing::warn!(%error, "listening for other instances; polling meanwhile");
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn listen_once(ctx: &Context, stop: &CancellationToken) -> Result<(), sqlx::Error> {
+    let mut listener = sqlx::postgres::PgListener::connect(ctx.settings().database.url.expose()).await?;
+    listener.listen("incasso_outbox").await?;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            note = listener.recv() => {
+                note?;
+                ctx.wake("relay").notify_one();
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What tests that need a real Kafka and a real PostgreSQL share.
+//!
+//! - [`Fixture`]: a test's own databases and topics on the shared servers, removed when it ends
+//! - [`Record`], [`Outgoing`]: what lies on a topic, byte for byte, and what a test puts there
+//! - [`eventually`]: waiting for what happens in its own time
+//! - [`dump`]: tables as text that two runs can be compared by
+//! - [`Door`]: PostgreSQL gone and back, for one service
+
+mod door;
+mod exactly_once;
+mod fixture;
+mod settings;
+mod tables;
+mod topics;
+pub mod toy;
+mod waiting;
+
+pub use door::Door;
+pub use exactly_once::{Case, CrashOnce, Left, exactly_once, left, reset_positions};
+pub use fixture::Fixture;
+pub use settings::{OTHER_TOKEN, TOKEN};
+pub use tables::dump;
+pub use topics::{Outgoing, Record};
+pub use waiting::{Attempt, eventually};

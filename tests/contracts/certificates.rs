@@ -1,0 +1,45 @@
+//! Certificates are chained by a hash that any program can compute.
+
+use contracts::{DayCertified, codec};
+
+use crate::released::newest_bytes;
+
+fn certificate() -> DayCertified {
+    codec::decode(&newest_bytes("DayCertified")).unwrap()
+}
+
+/// Computed by the Python function in `schemas/README.md` from the golden bytes.
+#[test]
+fn another_program_computes_the_same_hash() {
+    assert_eq!(
+        certificate().compute_hash(),
+        "9c8ded84d17dd44d2264adf4f24047c7ea17b7904cc9d36ac07c78f13c89bfc3"
+    );
+}
+
+/// Every field but `hash` itself goes into the hash; a change anywhere is seen.
+#[test]
+fn every_field_counts() {
+    let good = certificate();
+    let good = DayCertified {
+        hash: good.compute_hash(),
+        ..good
+    };
+    assert!(good.hash_is_right());
+    let json = serde_json::to_value(&good).unwrap();
+    for field in json.as_object().unwrap().keys().filter(|field| *field != "hash") {
+        let mut changed = json.clone();
+        let value = &mut changed[field];
+        *value = match &*value {
+            serde_json::Value::String(text) if field.ends_with("_on") => text.replace("2026-01", "2026-03").into(),
+            serde_json::Value::String(text) if field.ends_with("_at") => text.replace("2026-01", "2026-03").into(),
+            serde_json::Value::String(text) if field == "calendar" => text.replace("17:00", "18:00").into(),
+            serde_json::Value::String(text) => format!("{text}x").into(),
+            serde_json::Value::Bool(holds) => (!holds).into(),
+            serde_json::Value::Array(items) => items[..1].to_vec().into(),
+            number => (number.as_i64().unwrap() + 1).into(),
+        };
+        let changed: DayCertified = serde_json::from_value(changed).unwrap();
+        assert!(!changed.hash_is_right(), "{field}");
+    }
+}

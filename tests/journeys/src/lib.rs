@@ -1,0 +1,1 @@
+//! Stories that run through all services; `tests/journeys` has them.

@@ -1,0 +1,1 @@
+/work/main/services/incasso/src/proof.rs

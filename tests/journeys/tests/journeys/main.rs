@@ -1,0 +1,17 @@
+//! Money and debt from the ERP's call and the bank's file to the certificate of the day, through the real services over the
+//! real Kafka and PostgreSQL, all in one process.
+//!
+//! Each story uses accounts of its own, so that several can run in one world; days close in between.
+
+mod bank;
+mod feeds;
+mod proof;
+mod replay;
+mod stories;
+mod trace;
+mod unidentified;
+mod world;
+#[allow(dead_code)]
+mod incasso {
+    pub mod proof;
+}
