@@ -13,7 +13,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            close_page_accounts: 250,
+            close_page_accounts: 100,
         }
     }
 }

@@ -132,3 +132,11 @@ pub async fn check_books(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     tx.rollback().await?;
     Ok(found)
 }
+
+/// The calendars of all accounts: those that closed a day, and those that will.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn calendars(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    proof::calendars(pool).await
+}

@@ -41,7 +41,7 @@ use handlers::{CancelInvoice, CloseAccount, CreditInvoice, IndexAccount, IndexIn
 use runtime::{BackgroundTask, Close, Definition, Handlers, Migration, Service};
 
 pub use config::Config;
-pub use store::proof::{Recomputed, cross_check, recompute_day};
+pub use store::proof::{Recomputed, calendars, cross_check, recompute_day};
 
 /// The service.
 pub struct Ingestion;

@@ -120,7 +120,9 @@ async fn connect(config: &DatabaseConfig, service: &str) -> anyhow::Result<PgPoo
                 config.idle_in_transaction_timeout_ms.to_string(),
             ),
             ("statement_timeout", config.statement_timeout_ms.to_string()),
+            // A plan made while a table was empty is kept: it must use the indexes all the same.
             ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("enable_seqscan", "off".to_owned()),
             ("jit", "off".to_owned()),
         ]);
     Ok(PgPoolOptions::new()

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use contracts::Evidence;
 use kernel::{BusinessDate, FundsId, InvoiceId, PaymentId};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::invoice::Terms;
 use super::{Unsettled, minus};
@@ -76,8 +75,8 @@ pub struct InvoiceChanged {
 /// Funds are taken away again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawn {
-    /// The withdrawal.
-    pub withdrawal_id: Uuid,
+    /// The withdrawal: a UUID, hyphenated, in lower case.
+    pub withdrawal_id: String,
     /// The funds.
     pub funds_id: FundsId,
     /// What is taken, in minor units; positive.
@@ -108,12 +107,12 @@ pub struct Received {
 }
 
 /// Where a fact stands in its day: value date, then kind, then id. Facts of one invoice keep the order of their arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     on: BusinessDate,
     kind: u8,
-    id: Uuid,
-    second: Uuid,
+    id: u128,
+    second: String,
     number: i64,
 }
 
@@ -179,15 +178,14 @@ impl Body {
 
     fn place(&self, on: BusinessDate, number: i64) -> Place {
         let (kind, id, second, number) = match self {
-            Self::Invoice(changed) => (0, changed.invoice_id.as_uuid(), Uuid::nil(), number),
-            Self::Withdrawal(withdrawn) => (1, withdrawn.funds_id.as_uuid(), withdrawn.withdrawal_id, 0),
-            Self::Funds(received) => (
-                if received.named.is_empty() { 3 } else { 2 },
-                received.funds_id.as_uuid(),
-                Uuid::nil(),
-                0,
-            ),
+            Self::Invoice(changed) => (0, changed.invoice_id.as_uuid(), String::new(), number),
+            Self::Withdrawal(withdrawn) => (1, withdrawn.funds_id.as_uuid(), withdrawn.withdrawal_id.clone(), 0),
+            Self::Funds(received) => {
+                let kind = if received.named.is_empty() { 3 } else { 2 };
+                (kind, received.funds_id.as_uuid(), String::new(), 0)
+            }
         };
+        let id = id.as_u128();
         Place {
             on,
             kind,
@@ -226,6 +224,6 @@ pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
         }
         placed.push((fact.body.place(on, fact.number), fact));
     }
-    placed.sort_by_key(|(place, _)| *place);
+    placed.sort_by(|(one, _), (other, _)| one.cmp(other));
     placed.into_iter().map(|(_, fact)| fact).collect()
 }

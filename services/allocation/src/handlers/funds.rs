@@ -177,7 +177,7 @@ fn withdrawn(
         return Err(Rejection::new("withdrawn-beyond-assigned", detail));
     }
     Ok(Some(Body::Withdrawal(Withdrawn {
-        withdrawal_id,
+        withdrawal_id: withdrawal_id.hyphenated().to_string(),
         funds_id: message.funds_id,
         amount_minor: message.amount_minor,
         value_on: message.value_on,

@@ -163,3 +163,10 @@ pub(crate) async fn parked(conn: &mut PgConnection, rows: &Rows) -> sqlx::Result
         .map(|row| Ok((row.try_get("partition")?, parsed(row, "currency")?, row.try_get("sum")?)))
         .collect()
 }
+
+/// The calendars of all accounts: those that closed a day, and those that will.
+pub(crate) async fn calendars(pool: &sqlx::PgPool) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT DISTINCT calendar FROM accounts ORDER BY calendar")
+        .fetch_all(pool)
+        .await
+}

@@ -76,12 +76,12 @@ async fn accounts(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<
 }
 
 /// What a fact is about, besides its account.
-fn subject(body: &Body) -> Uuid {
-    match body {
+fn subject(body: &Body) -> Result<Uuid, uuid::Error> {
+    Ok(match body {
         Body::Invoice(changed) => changed.invoice_id.as_uuid(),
-        Body::Withdrawal(withdrawn) => withdrawn.withdrawal_id,
+        Body::Withdrawal(withdrawn) => withdrawn.withdrawal_id.parse()?,
         Body::Funds(received) => received.funds_id.as_uuid(),
-    }
+    })
 }
 
 async fn facts(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
@@ -108,7 +108,7 @@ async fn facts(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> an
         c.creditor.push(account.creditor_id.as_uuid());
         c.currency.push(account.currency.code());
         c.kind.push(fact.body.word());
-        c.subject.push(subject(&fact.body));
+        c.subject.push(subject(&fact.body)?);
         c.message.push(cause.as_uuid());
         c.on.push(fact.body.on().naive());
         c.funds.push(decision.moves.funds_minor);

@@ -9,6 +9,5 @@
 mod crashes;
 mod day;
 mod doors;
-mod probe;
 mod tampering;
 mod world;

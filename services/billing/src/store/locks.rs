@@ -17,23 +17,31 @@ const STRIPES: u64 = 512;
 pub struct Stripe(i32);
 
 impl Stripe {
-    fn of(id: Uuid, kind: i32) -> Self {
-        let (high, low) = id.as_u64_pair();
-        let stripe = i32::try_from((high ^ low) % STRIPES).unwrap_or(0);
+    fn of(hash: u64, kind: i32) -> Self {
+        let stripe = i32::try_from(hash % STRIPES).unwrap_or(0);
         Self(kind.saturating_mul(1024).saturating_add(stripe))
+    }
+
+    fn of_id(id: Uuid, kind: i32) -> Self {
+        let (high, low) = id.as_u64_pair();
+        Self::of(high ^ low, kind)
     }
 
     /// Of a thing that is put.
     #[must_use]
     pub fn of_thing(id: Uuid) -> Self {
-        Self::of(id, 1)
+        Self::of_id(id, 1)
     }
 
     /// Of a normalised payment reference.
     #[must_use]
     pub fn of_reference(creditor: CreditorId, reference: &str) -> Self {
-        let id = kernel::TaskId::derive(&["reference", &creditor.to_string(), reference]);
-        Self::of(id.as_uuid(), 2)
+        // FNV-1a: the same in every build, so that instances of two versions meet in the same stripe.
+        let bytes = creditor.as_uuid().into_bytes().into_iter().chain(reference.bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self::of(hash, 2)
     }
 }
 
@@ -58,7 +66,7 @@ pub async fn stripes(tx: &mut Tx, stripes: &BTreeSet<Stripe>) -> Result<(), Fail
 pub async fn creditor_shared(tx: &mut Tx, creditor: CreditorId) -> Result<(), Failure> {
     sqlx::query("SELECT pg_advisory_xact_lock_shared($1, $2)")
         .bind(CLASS)
-        .bind(Stripe::of(creditor.as_uuid(), 0).0)
+        .bind(Stripe::of_id(creditor.as_uuid(), 0).0)
         .execute(tx.conn())
         .await?;
     Ok(())
@@ -70,5 +78,5 @@ pub async fn creditor_shared(tx: &mut Tx, creditor: CreditorId) -> Result<(), Fa
 /// As [`stripes`].
 pub async fn creditor_exclusive(tx: &mut Tx, creditor: CreditorId) -> Result<(), Failure> {
     let all = Stripe(-1);
-    stripes(tx, &BTreeSet::from([all, Stripe::of(creditor.as_uuid(), 0)])).await
+    stripes(tx, &BTreeSet::from([all, Stripe::of_id(creditor.as_uuid(), 0)])).await
 }

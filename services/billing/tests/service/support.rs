@@ -5,7 +5,7 @@ use std::time::Duration;
 use billing::{Billing, ClockMode, Config};
 use contracts::Message;
 use contracts::codec;
-use kernel::Timestamp;
+use kernel::{BusinessDate, CalendarId, Timestamp};
 use reqwest::{Client, Method, StatusCode};
 use runtime::{ManualClock, Overrides, Running, RuntimeConfig, Secret, Settings};
 use serde_json::{Value, json};
@@ -150,6 +150,16 @@ impl Bed {
 impl Instance {
     pub fn pool(&self) -> &sqlx::PgPool {
         self.running.ctx().pool()
+    }
+
+    /// Only the first half of a close: what a crash leaves.
+    pub async fn announce(&self, calendar: &str, closed_on: &str) -> i64 {
+        let (calendar, closed_on): (CalendarId, BusinessDate) = (calendar.parse().unwrap(), closed_on.parse().unwrap());
+        self.running
+            .ctx()
+            .announce_day(&calendar, closed_on, closed_on.succ())
+            .await
+            .unwrap()
     }
 
     pub async fn stop(self) {

@@ -141,11 +141,11 @@ impl Outside {
     /// Sends one notice; again where it could not be stored, as PayU does. 1 for one that is wrongly signed.
     async fn notice(&self, notice: Notice) -> anyhow::Result<i64> {
         let url = format!("{}{}", self.ingestion, notice.path);
-        for pause in PAUSES_SECONDS.map(Duration::from_secs) {
+        for pause in PAUSES_SECONDS {
             let request = self.http.post(&url).header("content-type", notice.content_type);
             match request.body(notice.body.clone()).send().await?.status() {
                 StatusCode::UNAUTHORIZED => return Ok(1),
-                StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(pause).await,
+                StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(Duration::from_secs(pause)).await,
                 status if status.is_success() => return Ok(0),
                 status => bail!("a notice of PayU: {status}"),
             }

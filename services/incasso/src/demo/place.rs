@@ -16,6 +16,14 @@ use crate::run::{All, Services};
 /// The demo's bearer token: made-up money on this machine's own address.
 pub const TOKEN: &str = "incasso-demo";
 
+/// Generous: the demo shares a small machine with its own broker, database and compiler, and is built without optimisation.
+const TIMEOUTS: &str = "\
+lock_timeout_ms = 20000
+idle_in_transaction_timeout_ms = 20000
+statement_timeout_ms = 60000
+acquire_timeout_ms = 30000
+";
+
 /// Earlier runs whose folders are kept.
 const KEPT: usize = 2;
 
@@ -95,7 +103,8 @@ impl Place {
             "# Settings of this demo run; while it serves: incasso proof --config {file}\n\
              [kafka]\nbootstrap = {kafka}\ntopic_prefix = {prefix}\npartitions = 2\n\
              [blobs]\nfolder = {blobs}\n[tokens]\nfile = {tokens}\n[log]\nformat = \"text\"\nfilter = \"error\"\n\
-             [billing]\nclock = \"manual\"\n[ingestion]\npayer_key = \"demo\"\n{databases}{merchants}",
+             [database]\n{TIMEOUTS}[worker]\nlease_seconds = 20\n\
+             [billing]\nclock = \"manual\"\n[ingestion]\npayer_key = \"demo\"\nchunk_entries = 250\n{databases}{merchants}",
             file = self.settings_file().display(),
             kafka = quoted(stack.kafka()),
             prefix = quoted(&format!("demo-{}.", self.name)),

@@ -165,7 +165,7 @@ mod tests {
         let (one, two) = (certificate("ingestion", 1, &[]), certificate("ingestion", 2, &[]));
         let got = certificate("allocation", 1, &[]);
         assert!(check(&[one.clone(), two], std::slice::from_ref(&got)).is_empty());
-        assert_eq!(check(&[], &[got.clone()]).len(), 1);
+        assert_eq!(check(&[], std::slice::from_ref(&got)).len(), 1);
         assert_eq!(days(&[one], &[got]), 1);
     }
 }

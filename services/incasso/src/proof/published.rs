@@ -10,7 +10,7 @@ use runtime::stored::{self, Stored};
 use super::report::{Check, Finding};
 
 /// What a certificate topic says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Published {
     /// The service that writes it.
     pub service: &'static str,

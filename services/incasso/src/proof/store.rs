@@ -1,5 +1,5 @@
-//! The only SQL of `proof`: what the runtime's own tables say of certificates. Money rows are read by the services' own
-//! functions.
+//! The only SQL of `proof`: what the runtime's own tables say of certificates, and which calendars there are. Money rows
+//! are read by the services' own functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
@@ -58,6 +58,11 @@ impl Copied {
 
 /// Reads them, in one state of the database.
 pub(crate) async fn kept(pool: &PgPool, service: &str) -> sqlx::Result<Kept> {
+    // Those that closed a day, and those that will.
+    let mut calendars = match service {
+        "ingestion" => ingestion::calendars(pool).await?,
+        _ => allocation::proof::calendars(pool).await?,
+    };
     let mut tx = pool.begin().await?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(&mut *tx)
@@ -73,9 +78,10 @@ pub(crate) async fn kept(pool: &PgPool, service: &str) -> sqlx::Result<Kept> {
     let waiting: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT message_id FROM rt_outbox WHERE type = 'DayCertified'")
         .fetch_all(&mut *tx)
         .await?;
-    let calendars: Vec<String> = sqlx::query_scalar("SELECT DISTINCT calendar FROM rt_closed")
+    let closed: Vec<String> = sqlx::query_scalar("SELECT calendar FROM rt_closed")
         .fetch_all(&mut *tx)
         .await?;
+    calendars.extend(closed);
     tx.rollback().await?;
     let id = |sequence: i64| kernel::MessageId::derive_text(&format!("{service}/certificate/{sequence}")).as_uuid();
     let unpublished = rows

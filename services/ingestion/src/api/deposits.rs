@@ -140,38 +140,21 @@ pub async fn assign(
         .and_then(|key| key.to_str().ok())
         .map(str::to_owned);
     let mut tx = ctx.begin(Scope::Service).await?;
-    if let Some(key) = &given
-        && let Some((request, answer)) = read::decision(tx.conn(), &caller.subject, key).await?
-    {
-        tx.rollback().await?;
-        if request == asked {
-            return Ok(Json(answer));
-        }
-        return Err(
-            Problem::conflict("this Idempotency-Key was used for another request").with_kind("idempotency-key-reused")
-        );
-    }
+    // Locked before the key is looked for: of two equal requests at once the second finds the first one's answer.
     let open = deposits::lock(tx.conn(), &BTreeSet::from([deposit_id])).await?;
-    let deposit = open
-        .into_iter()
-        .next()
-        .ok_or_else(|| Problem::not_found("there is no open deposit with this id"))?;
+    if let Some(answer) = answered(&mut tx, &caller, given.as_deref(), &asked).await? {
+        tx.rollback().await?;
+        return Ok(Json(answer));
+    }
+    let unknown = || Problem::not_found("there is no open deposit with this id");
+    let deposit = open.into_iter().next().ok_or_else(unknown)?;
     allowed(&mut tx, &caller, &deposit, &request, total).await?;
-    let parts: Vec<Decided> = request
-        .assignments
-        .iter()
-        .map(|part| Decided {
-            account_id: part.account_id,
-            amount_minor: part.amount_minor,
-            invoice_ids: part.invoice_ids.clone(),
-        })
-        .collect();
-    let mut session = Session::new(&tx);
+    let mut session = Session::begin(&mut tx).await?;
     booking::assign(
         &mut tx,
         &mut session,
         &deposit,
-        &parts,
+        &decided(&request),
         (&caller.subject, &request.reason),
         ctx.now(),
     )
@@ -196,6 +179,28 @@ pub async fn assign(
     }
     tx.commit().await?;
     Ok(Json(answer))
+}
+
+/// The answer that this key got before; 409 where that was to another request.
+async fn answered(tx: &mut Tx, caller: &Caller, key: Option<&str>, asked: &str) -> Result<Option<Value>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    match read::decision(tx.conn(), &caller.subject, key).await? {
+        Some((request, answer)) if request == asked => Ok(Some(answer)),
+        Some(_) => {
+            let reused = Problem::conflict("this Idempotency-Key was used for another request");
+            Err(reused.with_kind("idempotency-key-reused"))
+        }
+        None => Ok(None),
+    }
+}
+
+fn decided(request: &AssignRequest) -> Vec<Decided> {
+    let part = |part: &AssignPart| Decided {
+        account_id: part.account_id,
+        amount_minor: part.amount_minor,
+        invoice_ids: part.invoice_ids.clone(),
+    };
+    request.assignments.iter().map(part).collect()
 }
 
 /// What can be seen without the database; gives the total.

@@ -14,7 +14,7 @@ use super::{Session, currency};
 use crate::domain::identify::{Share, identify};
 use crate::domain::tokens::candidates;
 use crate::store::deposits::{self, Deposit};
-use crate::store::{payments, registry};
+use crate::store::{payments, references};
 
 /// Decides these deposits again by the references that are registered now; gives how many were assigned something.
 ///
@@ -28,7 +28,7 @@ pub async fn claim(tx: &mut Tx, session: &mut Session, ids: &BTreeSet<Uuid>, at:
     let keys: Vec<Uuid> = open.iter().map(|deposit| deposit.payment_id).collect();
     let texts = deposits::texts(tx.conn(), &keys).await?;
     let hashes: Vec<i64> = texts.values().flat_map(|texts| texts.tokens.iter().copied()).collect();
-    let targets = registry::targets(tx.conn(), &hashes).await?;
+    let targets = references::targets(tx.conn(), &hashes).await?;
     let earlier = deposits::earlier(tx.conn(), &keys).await?;
     let mut decided = Vec::new();
     for deposit in &open {

@@ -11,9 +11,10 @@ use super::Session;
 use crate::domain::identify::{Identified, Match, Reason, identify};
 use crate::domain::tokens::{Candidate, candidates, normalise, shape};
 use crate::store::deposits::{Deposit, Searchable};
-use crate::store::registry::{Collector, Targets};
+use crate::store::references::Targets;
+use crate::store::registry::Collector;
 use crate::store::rows::{PaymentRow, SightingRow};
-use crate::store::{self, deposits, join, payments, registry, token_hash};
+use crate::store::{self, deposits, join, payments, references, token_hash};
 
 /// A provider's names for a payment.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -229,7 +230,7 @@ fn provider_hash(creditor: CreditorId, name: &str) -> i64 {
 /// PayU's orders are numbers, its transactions UUIDs.
 fn may_be_providers(token: &str) -> bool {
     let digits = token.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && (5..=15).contains(&token.len()))
+    (digits && (7..=12).contains(&token.len()))
         || (token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
@@ -237,7 +238,7 @@ fn may_be_providers(token: &str) -> bool {
 async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Targets, Failure> {
     store::lock_shapes(tx.conn(), false).await?;
     let creditors: BTreeSet<CreditorId> = items.iter().map(Incoming::creditor).collect();
-    let shapes = registry::shapes(tx.conn(), &creditors).await?;
+    let shapes = references::shapes(tx.conn(), &creditors).await?;
     let mut hashes = BTreeSet::new();
     for (item, looked) in items.iter().zip(looked) {
         let Some(known) = shapes.get(&item.creditor()).filter(|_| item.unassignable.is_none()) else {
@@ -253,25 +254,31 @@ async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Res
     }
     let hashes: Vec<i64> = hashes.into_iter().collect();
     store::lock_for_money(tx.conn(), &hashes).await?;
-    Ok(registry::targets(tx.conn(), &hashes).await?)
+    Ok(references::targets(tx.conn(), &hashes).await?)
 }
 
 /// For each item the payment of the other channel that is the same money: it names the same order or transaction, with the
 /// same amount, currency and creditor. A payment has one twin at most.
 async fn find_twins(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Vec<Option<Uuid>>, Failure> {
     let mut twins = vec![None; items.len()];
-    let hashes: Vec<i64> = looked
-        .iter()
-        .flat_map(|looked| looked.provider.iter().copied())
-        .collect();
-    if hashes.is_empty() {
+    // A confirmation looks for bank entries, a bank entry for confirmations.
+    let (confirmed, banked): (Vec<_>, Vec<_>) = items.iter().zip(looked).partition(|(item, _)| item.provider.is_some());
+    let names = |of: &[(&Incoming, &Looked)]| -> Vec<i64> {
+        let all: BTreeSet<i64> = of
+            .iter()
+            .flat_map(|(_, looked)| looked.provider.iter().copied())
+            .collect();
+        all.into_iter().collect()
+    };
+    let (by_confirmations, by_banks) = (names(&confirmed), names(&banked));
+    if by_confirmations.is_empty() && by_banks.is_empty() {
         return Ok(twins);
     }
     let ids: Vec<Uuid> = items.iter().map(|item| item.payment_id.as_uuid()).collect();
     let own = payments::known(tx.conn(), &ids).await?;
     let before = payments::crossed_before(tx.conn(), &ids).await?;
-    let at_providers = payments::provider_twins(tx.conn(), &hashes).await?;
-    let at_banks = payments::bank_twins(tx.conn(), &hashes).await?;
+    let at_providers = payments::provider_twins(tx.conn(), &by_banks).await?;
+    let at_banks = payments::bank_twins(tx.conn(), &by_confirmations).await?;
     let mut used = BTreeSet::new();
     let mut crossed: BTreeMap<Uuid, Uuid> = BTreeMap::new();
     for ((item, looked), twin) in items.iter().zip(looked).zip(&mut twins) {

@@ -202,6 +202,7 @@ pub(crate) mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn what_an_entry_is() {
         let rule = SettlementRule::new(&["PayU ".into()], &["co 12-3".into()], &["liquidacion payu".into()]);
         let cases = [

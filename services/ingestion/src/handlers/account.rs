@@ -8,7 +8,8 @@ use runtime::{Failure, Handle, Incoming, Outcome, Tx};
 
 use super::{lock, references_of, register};
 use crate::domain::identify::Rule;
-use crate::store::registry::{self, Account, Reference};
+use crate::store::references::{Reference, forget_account_references};
+use crate::store::registry::{self, Account};
 
 /// Keeps an account's references: the whole new state replaces the old.
 pub struct IndexAccount;
@@ -34,7 +35,7 @@ async fn index<M: Message + Into<AccountOpened>>(batch: &[Incoming<M>], tx: &mut
     let mut accounts: Vec<Account> = states.iter().map(row).collect();
     accounts.sort_by_key(|account| account.account_id);
     let newer = registry::upsert_accounts(tx.conn(), &accounts).await?;
-    registry::forget_account_references(tx.conn(), &newer).await?;
+    forget_account_references(tx.conn(), &newer).await?;
     let now: BTreeSet<Reference> = all
         .into_iter()
         .filter(|reference| newer.contains(&reference.account_id))

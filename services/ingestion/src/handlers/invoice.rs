@@ -9,7 +9,8 @@ use runtime::{Failure, Handle, Incoming, Outcome, Rejection, Tx};
 
 use super::{lock, references_of, register};
 use crate::domain::identify::Rule;
-use crate::store::registry::{self, Invoice, Reference};
+use crate::store::references::Reference;
+use crate::store::registry::{self, Invoice};
 
 /// Keeps an invoice's references. A corrected invoice keeps its old ones too: the payer holds the old paper.
 pub struct IndexInvoice;

@@ -17,8 +17,8 @@ use runtime::{Failure, Tx};
 use crate::booking::{Session, claim};
 use crate::domain::identify::Rule;
 use crate::domain::tokens::index_tokens;
-use crate::store::registry::Reference;
-use crate::store::{deposits, registry};
+use crate::store::references::Reference;
+use crate::store::{deposits, references as index};
 
 /// The references under which a text is registered: itself and what it holds.
 fn references_of(template: &Reference, text: &str, rule: Rule) -> impl Iterator<Item = Reference> {
@@ -32,21 +32,22 @@ fn references_of(template: &Reference, text: &str, rule: Rule) -> impl Iterator<
 
 /// Takes the locks of new references, before the rows of accounts and invoices: money takes them in this order.
 async fn lock(tx: &mut Tx, references: &BTreeSet<Reference>) -> Result<(), Failure> {
+    crate::store::use_indexes(tx.conn()).await?;
     let hashes: Vec<i64> = references.iter().map(Reference::hash).collect();
-    registry::add_shapes(tx.conn(), references).await?;
+    index::add_shapes(tx.conn(), references).await?;
     crate::store::lock_for_references(tx.conn(), &hashes).await?;
     Ok(())
 }
 
 /// Registers references whose locks are held, and lets them claim the money that named them before they came.
 async fn register(tx: &mut Tx, references: &BTreeSet<Reference>, at: Timestamp) -> Result<(), Failure> {
-    registry::add_references(tx.conn(), references).await?;
+    index::add_references(tx.conn(), references).await?;
     let hashes: Vec<i64> = references.iter().map(Reference::hash).collect();
     let named = deposits::naming(tx.conn(), &hashes).await?;
     if named.is_empty() {
         return Ok(());
     }
-    let mut session = Session::new(tx);
+    let mut session = Session::begin(tx).await?;
     claim(tx, &mut session, &named, at).await?;
     session.finish(tx).await
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | tables |
 //! |---|---|
-//! | [`registry`] | creditors, bank accounts, merchants, accounts, invoices, references |
+//! | [`registry`], [`references`] | creditors, bank accounts, merchants, accounts, invoices; their references |
 //! | [`raw`], [`statements`] | what came in, and what it says |
 //! | [`rows`], [`book`] | append-only money rows; all of one transaction, with its sums and digest |
 //! | [`payments`], [`reversals`], [`deposits`], [`payu`] | what is known about money when the next thing is decided |
@@ -17,6 +17,7 @@ pub mod payu;
 pub mod proof;
 pub mod raw;
 pub mod read;
+pub mod references;
 pub mod registry;
 pub mod reversals;
 pub mod rows;
@@ -65,6 +66,16 @@ pub fn derived_id(kind: &str, parts: &[&str]) -> Uuid {
         .chain(parts)
         .fold(String::new(), |name, part| format!("{name}{}:{part},", part.len()));
     Uuid::new_v5(&kernel::ids::NAMESPACE, name.as_bytes())
+}
+
+/// Statements of this transaction use indexes: a plan made while a table was small would read all of it for ever
+/// (`measured-limits.md` H).
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn use_indexes(conn: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SET LOCAL enable_seqscan = off").execute(conn).await?;
+    Ok(())
 }
 
 /// First half of the two-part key of the reference stripes ("refs").

@@ -73,6 +73,9 @@ pub struct Twin {
 /// # Errors
 /// When the database does not answer.
 pub async fn provider_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<Twin>, sqlx::Error> {
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
     sqlx::query_as(
         "SELECT o.token_hash, o.payment_id, t.creditor_id, t.currency, t.amount_minor
          FROM provider_order o JOIN payu_transaction t ON t.payment_id = o.payment_id
@@ -89,6 +92,9 @@ pub async fn provider_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<V
 /// # Errors
 /// When the database does not answer.
 pub async fn bank_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<Twin>, sqlx::Error> {
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
     sqlx::query_as(
         "SELECT m.token_hash, m.payment_id, p.creditor_id, p.currency, p.amount_minor
          FROM provider_mention m JOIN payment p ON p.payment_id = m.payment_id

@@ -210,7 +210,7 @@ fn certified((key, (amount_minor, count)): (Key, (i64, i64))) -> anyhow::Result<
 }
 
 /// What holds over all rows, closed or not: each statement names its rule and gives the ids that break it.
-const CHECKS: [(&str, &str); 12] = [
+const CHECKS: [(&str, &str); 13] = [
     (
         "a deposit's remainder is the sum of its moves",
         "SELECT d.payment_id::text FROM deposit d LEFT JOIN deposit_move m USING (payment_id)
@@ -284,6 +284,10 @@ const CHECKS: [(&str, &str); 12] = [
         "SELECT t.merchant_id || '/' || t.transaction_id FROM payu_transaction t LEFT JOIN payment p USING (payment_id)
          WHERE t.state = 'APPROVED' AND (p.amount_minor, p.currency) IS DISTINCT FROM (t.amount_minor, t.currency)",
     ),
+    (
+        "only the journal's running sums have a credit side",
+        "SELECT calendar || '/' || segment FROM day_sum WHERE NOT journal AND credit_minor <> 0",
+    ),
 ];
 
 /// Checks state tables and rows against each other; one sentence per rule that is broken, with up to five ids.
@@ -300,4 +304,14 @@ pub async fn cross_check(pool: &PgPool) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(problems)
+}
+
+/// The calendars of all creditors: those that closed a day, and those that will.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn calendars(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT DISTINCT calendar FROM creditor ORDER BY calendar")
+        .fetch_all(pool)
+        .await
 }

@@ -51,6 +51,7 @@ async fn a_reference_that_comes_later_claims_its_money() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told once")]
 async fn a_person_decides_within_what_is_left() {
     let world = World::new("person").await;
     world.creditor().await;

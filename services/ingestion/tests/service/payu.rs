@@ -56,6 +56,7 @@ const PAID: Notice = Notice {
 };
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told once")]
 async fn confirmations_are_booked_once_and_signatures_count() {
     let world = World::new("payu").await;
     world.creditor().await;

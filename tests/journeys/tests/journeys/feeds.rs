@@ -12,15 +12,15 @@ const TRANSACTION: &str = "52f5e22d-5f2f-4547-ab26-c566ccbb6763";
 pub async fn payu_then_bank(world: &World) {
     let account = world.account("CO", "C-300001", &[]).await;
     let invoice = world
-        .invoice("CO", "C-300001", "FV-300001", 1, &[("2026-01-20", 150_000_00)])
+        .invoice("CO", "C-300001", "FV-300001", 1, &[("2026-01-20", 15_000_000)])
         .await;
-    world.comes_to(account, 150_000_00, 0).await;
+    world.comes_to(account, 15_000_000, 0).await;
     let form = confirmation("846116081", TRANSACTION, "FV-300001", "150000.00", "4");
     assert_eq!(world.payu(&form).await, 200);
     world.comes_to(account, 0, 0).await;
     assert_eq!(world.payu(&form).await, 200);
     assert_eq!(world.payu(&form.replace("150000.00", "1.00")).await, 401);
-    let paid = [credit(150_000_00, "B300001", "PAGO ORDEN 846116081 FV-300001")];
+    let paid = [credit(15_000_000, "B300001", "PAGO ORDEN 846116081 FV-300001")];
     let answer = world
         .file(&statement(CO_ACCOUNT, "S-300001", "2026-01-05", &paid))
         .await;
@@ -52,10 +52,10 @@ pub async fn payu_then_bank(world: &World) {
 pub async fn bank_then_payu(world: &World) {
     let account = world.account("CO", "C-300002", &[]).await;
     world
-        .invoice("CO", "C-300002", "FV-300002", 1, &[("2026-01-20", 80_000_00)])
+        .invoice("CO", "C-300002", "FV-300002", 1, &[("2026-01-20", 8_000_000)])
         .await;
-    world.comes_to(account, 80_000_00, 0).await;
-    let paid = [credit(80_000_00, "B300002", "ORDEN 846116099")];
+    world.comes_to(account, 8_000_000, 0).await;
+    let paid = [credit(8_000_000, "B300002", "ORDEN 846116099")];
     world
         .file(&statement(CO_ACCOUNT, "S-300002", "2026-01-05", &paid))
         .await;
@@ -84,13 +84,13 @@ pub async fn bank_then_payu(world: &World) {
 pub async fn file_twice(world: &World) {
     let account = world.account("RO", "C-300003", &[]).await;
     world.comes_to(account, 0, 0).await;
-    let (one, two) = (credit(5_00, "B300003", "C-300003"), credit(5_00, "B300004", "C-300003"));
+    let (one, two) = (credit(500, "B300003", "C-300003"), credit(500, "B300004", "C-300003"));
     let file = statement(RO_ACCOUNT, "S-300003", "2026-01-05", &[one.clone(), two.clone()]);
     world.file(&file).await;
-    world.comes_to(account, 0, 10_00).await;
+    world.comes_to(account, 0, 1_000).await;
     let again = world.file(&file).await;
     assert_eq!(again["times_seen"], 2, "{again}");
-    let longer = [one, two, credit(7_00, "B300005", "C-300003")];
+    let longer = [one, two, credit(700, "B300005", "C-300003")];
     let answer = world
         .file(&statement(RO_ACCOUNT, "S-300003-X", "2026-01-05", &longer))
         .await;
@@ -102,14 +102,14 @@ pub async fn file_twice(world: &World) {
         (&1.into(), &2.into()),
         "{answer}"
     );
-    world.comes_to(account, 0, 17_00).await;
+    world.comes_to(account, 0, 1_700).await;
 }
 
 /// A broken file is refused, a wrong sum is quarantined: nothing of either is booked, both are kept.
 pub async fn wrong_files(world: &World) {
     let account = world.account("RO", "C-300006", &[]).await;
     world.comes_to(account, 0, 0).await;
-    let entries = [credit(9_00, "B300006", "C-300006")];
+    let entries = [credit(900, "B300006", "C-300006")];
     let good = statement(RO_ACCOUNT, "S-300006", "2026-01-05", &entries);
     let (status, refused) = world.upload(&good[..good.len() - 40]).await;
     assert_eq!(status, 422, "{refused}");
@@ -157,10 +157,10 @@ async fn money_is_booked_once_however_often_and_wherever_it_is_told() {
         &totals[&kernel::Currency::RON]["ingestion"],
         &totals[&kernel::Currency::COP]["ingestion"],
     );
-    assert_eq!((ron["received"], ron["seen_again"]), (17_00, 10_00), "{ron:?}");
+    assert_eq!((ron["received"], ron["seen_again"]), (1_700, 1_000), "{ron:?}");
     assert_eq!(
         (cop["received"], cop["seen_again"]),
-        (230_000_00, 230_000_00),
+        (23_000_000, 23_000_000),
         "{cop:?}"
     );
     world.finish().await;

@@ -3,6 +3,12 @@
 //!
 //! Each story uses accounts of its own, so that several can run in one world; days close in between.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may be blunt: a panic is how they fail"
+)]
+
 mod bank;
 mod feeds;
 mod proof;
@@ -11,7 +17,3 @@ mod stories;
 mod trace;
 mod unidentified;
 mod world;
-#[allow(dead_code)]
-mod incasso {
-    pub mod proof;
-}

@@ -25,11 +25,11 @@ pub async fn paid_in_full(world: &World) {
             "C-100001",
             "F-100001",
             1,
-            &[("2026-01-20", 60_00), ("2026-02-20", 40_00)],
+            &[("2026-01-20", 6_000), ("2026-02-20", 4_000)],
         )
         .await;
-    world.comes_to(account, 100_00, 0).await;
-    let paid = [credit(100_00, "B100001", "Plata factura F-100001 multumesc")];
+    world.comes_to(account, 10_000, 0).await;
+    let paid = [credit(10_000, "B100001", "Plata factura F-100001 multumesc")];
     world
         .file(&statement(RO_ACCOUNT, "S-100001", "2026-01-05", &paid))
         .await;
@@ -38,7 +38,7 @@ pub async fn paid_in_full(world: &World) {
     let answer = world
         .ask_allocation(&format!("/v1/invoices/{invoice}/allocations"))
         .await;
-    assert_eq!(amounts(&answer), [60_00, 40_00]);
+    assert_eq!(amounts(&answer), [6_000, 4_000]);
     let rows = answer["allocations"].as_array().unwrap();
     for row in rows {
         assert!(
@@ -54,7 +54,7 @@ pub async fn paid_in_full(world: &World) {
     let of_payment = world
         .ask_allocation(&format!("/v1/payments/{payment}/allocations"))
         .await;
-    assert_eq!(amounts(&of_payment), [60_00, 40_00]);
+    assert_eq!(amounts(&of_payment), [6_000, 4_000]);
     assert_eq!(of_payment["funds"][0]["credit_minor"], 0);
     let told = world.ask_ingestion(&format!("/v1/payments/{payment}")).await;
     assert_eq!(told["funds"][0]["evidence"][0]["rule"], "invoice_number");
@@ -68,30 +68,30 @@ pub async fn paid_in_full(world: &World) {
 pub async fn overpaid(world: &World) {
     let account = world.account("RO", "C-100002", &[]).await;
     world
-        .invoice("RO", "C-100002", "F-100002", 1, &[("2026-01-20", 50_00)])
+        .invoice("RO", "C-100002", "F-100002", 1, &[("2026-01-20", 5_000)])
         .await;
-    world.comes_to(account, 50_00, 0).await;
-    let paid = [credit(80_00, "B100002", "F-100002")];
+    world.comes_to(account, 5_000, 0).await;
+    let paid = [credit(8_000, "B100002", "F-100002")];
     world
         .file(&statement(RO_ACCOUNT, "S-100002", "2026-01-05", &paid))
         .await;
-    world.comes_to(account, 0, 30_00).await;
+    world.comes_to(account, 0, 3_000).await;
     let next = world
-        .invoice("RO", "C-100002", "F-100003", 1, &[("2026-02-20", 45_00)])
+        .invoice("RO", "C-100002", "F-100003", 1, &[("2026-02-20", 4_500)])
         .await;
-    world.comes_to(account, 15_00, 0).await;
+    world.comes_to(account, 1_500, 0).await;
     let answer = world.ask_allocation(&format!("/v1/invoices/{next}/allocations")).await;
-    assert_eq!(amounts(&answer), [30_00]);
+    assert_eq!(amounts(&answer), [3_000]);
 }
 
 /// The bank takes money back: the item is open again, and what was allocated is reversed by a new row.
 pub async fn taken_back(world: &World, day: &str) {
     let account = world.account("RO", "C-100004", &[]).await;
     let invoice = world
-        .invoice("RO", "C-100004", "F-100004", 1, &[("2026-01-20", 70_00)])
+        .invoice("RO", "C-100004", "F-100004", 1, &[("2026-01-20", 7_000)])
         .await;
-    world.comes_to(account, 70_00, 0).await;
-    let paid = credit(70_00, "B100004", "F-100004").from("RO09BCYP0000001234567890");
+    world.comes_to(account, 7_000, 0).await;
+    let paid = credit(7_000, "B100004", "F-100004").from("RO09BCYP0000001234567890");
     world
         .file(&statement(RO_ACCOUNT, "S-100004", day, std::slice::from_ref(&paid)))
         .await;
@@ -99,22 +99,22 @@ pub async fn taken_back(world: &World, day: &str) {
     world
         .file(&statement(RO_ACCOUNT, "S-100004-R", day, &[paid.taken_back()]))
         .await;
-    world.comes_to(account, 70_00, 0).await;
+    world.comes_to(account, 7_000, 0).await;
     let answer = world
         .ask_allocation(&format!("/v1/invoices/{invoice}/allocations"))
         .await;
-    assert_eq!(amounts(&answer), [70_00, -70_00]);
+    assert_eq!(amounts(&answer), [7_000, -7_000]);
     let reversed = world.events::<AllocationReversed>("allocation.account.v1").await;
     assert!(
         reversed
             .iter()
-            .any(|(_, event)| event.account_id == account && event.amount_minor == 70_00)
+            .any(|(_, event)| event.account_id == account && event.amount_minor == 7_000)
     );
     let reopened = world.events::<ItemReopened>("allocation.account.v1").await;
     assert!(
         reopened
             .iter()
-            .any(|(_, event)| event.account_id == account && event.open_minor == 70_00)
+            .any(|(_, event)| event.account_id == account && event.open_minor == 7_000)
     );
 }
 
@@ -122,17 +122,17 @@ pub async fn taken_back(world: &World, day: &str) {
 pub async fn before_changes(world: &World) {
     let account = world.account("RO", "C-100005", &[]).await;
     world
-        .invoice("RO", "C-100005", "F-100005", 1, &[("2026-01-20", 100_00)])
+        .invoice("RO", "C-100005", "F-100005", 1, &[("2026-01-20", 10_000)])
         .await;
     world
-        .invoice("RO", "C-100005", "F-100006", 1, &[("2026-02-20", 100_00)])
+        .invoice("RO", "C-100005", "F-100006", 1, &[("2026-02-20", 10_000)])
         .await;
-    world.comes_to(account, 200_00, 0).await;
-    let paid = [credit(100_00, "B100005", "F-100005")];
+    world.comes_to(account, 20_000, 0).await;
+    let paid = [credit(10_000, "B100005", "F-100005")];
     world
         .file(&statement(RO_ACCOUNT, "S-100005", "2026-01-05", &paid))
         .await;
-    world.comes_to(account, 100_00, 0).await;
+    world.comes_to(account, 10_000, 0).await;
 }
 
 /// A credit note, a correction and a cancellation: what they free settles what is still owed, a day later.
@@ -140,20 +140,20 @@ pub async fn changes(world: &World) {
     let account = crate::world::account_id("RO", "C-100005");
     // 20.00 of the paid invoice is credited: it moves on to the other one.
     let note = json!({"version": 1, "type": "credit_note", "account": "C-100005", "number": "N-100005", "credits": "F-100005",
-        "issued_on": "2026-01-06", "currency": "RON", "total_minor": 20_00});
+        "issued_on": "2026-01-06", "currency": "RON", "total_minor": 2_000});
     world.put("/v1/creditors/RO/invoices/N-100005", &note).await;
-    world.comes_to(account, 80_00, 0).await;
+    world.comes_to(account, 8_000, 0).await;
     // The other one is corrected from 100.00 to 50.00, of which 20.00 are paid.
     world
-        .invoice("RO", "C-100005", "F-100006", 2, &[("2026-02-20", 50_00)])
+        .invoice("RO", "C-100005", "F-100006", 2, &[("2026-02-20", 5_000)])
         .await;
-    world.comes_to(account, 30_00, 0).await;
+    world.comes_to(account, 3_000, 0).await;
     // The first one is cancelled: its 80.00 pay the 30.00 that are left, 50.00 are credit.
-    let mut cancelled = invoice_body("RO", "C-100005", "F-100005", 2, &[("2026-01-20", 100_00)]);
+    let mut cancelled = invoice_body("RO", "C-100005", "F-100005", 2, &[("2026-01-20", 10_000)]);
     cancelled["status"] = "cancelled".into();
     cancelled["cancelled_on"] = "2026-01-06".into();
     world.put("/v1/creditors/RO/invoices/F-100005", &cancelled).await;
-    world.comes_to(account, 0, 50_00).await;
+    world.comes_to(account, 0, 5_000).await;
     let first = world
         .ask_allocation(&format!("/v1/invoices/{}/allocations", invoice_id("RO", "F-100005")))
         .await;
@@ -161,7 +161,7 @@ pub async fn changes(world: &World) {
     let other = world
         .ask_allocation(&format!("/v1/invoices/{}/allocations", invoice_id("RO", "F-100006")))
         .await;
-    assert_eq!(amounts(&other).iter().sum::<i64>(), 50_00, "{other}");
+    assert_eq!(amounts(&other).iter().sum::<i64>(), 5_000, "{other}");
 }
 
 /// One transfer for two accounts of a property manager: each gets what its invoice owes.
@@ -171,14 +171,14 @@ pub async fn one_for_two(world: &World) {
         world.account("RO", "C-100008", &[]).await,
     );
     world
-        .invoice("RO", "C-100007", "F-100007", 1, &[("2026-01-20", 30_00)])
+        .invoice("RO", "C-100007", "F-100007", 1, &[("2026-01-20", 3_000)])
         .await;
     world
-        .invoice("RO", "C-100008", "F-100008", 1, &[("2026-01-20", 45_00)])
+        .invoice("RO", "C-100008", "F-100008", 1, &[("2026-01-20", 4_500)])
         .await;
-    world.comes_to(one, 30_00, 0).await;
-    world.comes_to(two, 45_00, 0).await;
-    let paid = [credit(75_00, "B100007", "F-100007, F-100008")];
+    world.comes_to(one, 3_000, 0).await;
+    world.comes_to(two, 4_500, 0).await;
+    let paid = [credit(7_500, "B100007", "F-100007, F-100008")];
     world
         .file(&statement(RO_ACCOUNT, "S-100007", "2026-01-05", &paid))
         .await;

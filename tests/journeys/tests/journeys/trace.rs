@@ -11,7 +11,7 @@ async fn the_trace_of_a_request_goes_with_its_messages() {
     let account = world.account("RO", "C-400001", &[]).await;
     world.comes_to(account, 0, 0).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let body = invoice_body("RO", "C-400001", "F-400001", 1, &[("2026-01-20", 10_00)]);
+    let body = invoice_body("RO", "C-400001", "F-400001", 1, &[("2026-01-20", 1_000)]);
     world
         .put_traced(
             "/v1/creditors/RO/invoices/F-400001",

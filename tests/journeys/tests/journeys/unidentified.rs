@@ -12,10 +12,10 @@ const PAYER: &str = "RO66BACX0000001234567890";
 pub async fn decided_by_a_person(world: &World) {
     let account = world.account("RO", "C-200001", &[]).await;
     let invoice = world
-        .invoice("RO", "C-200001", "F-200001", 1, &[("2026-01-20", 25_00)])
+        .invoice("RO", "C-200001", "F-200001", 1, &[("2026-01-20", 2_500)])
         .await;
-    world.comes_to(account, 25_00, 0).await;
-    let paid = [credit(40_00, "B200001", "pentru curentul din decembrie")];
+    world.comes_to(account, 2_500, 0).await;
+    let paid = [credit(4_000, "B200001", "pentru curentul din decembrie")];
     world
         .file(&statement(RO_ACCOUNT, "S-200001", "2026-01-05", &paid))
         .await;
@@ -24,13 +24,13 @@ pub async fn decided_by_a_person(world: &World) {
     let deposit = deposits[0]["deposit_id"].as_str().unwrap();
     assert_eq!(
         (deposits[0]["remaining_minor"].as_i64(), deposits[0]["reason"].as_str()),
-        (Some(40_00), Some("nothing_named"))
+        (Some(4_000), Some("nothing_named"))
     );
-    let too_much = json!({"assignments": [{"account_id": account, "amount_minor": 40_01}], "reason": "she called"});
+    let too_much = json!({"assignments": [{"account_id": account, "amount_minor": 4_001}], "reason": "she called"});
     assert_eq!(world.assign(deposit, &too_much).await.0, 409);
-    let body = json!({"assignments": [{"account_id": account, "amount_minor": 25_00, "invoice_ids": [invoice]}], "reason": "she called"});
+    let body = json!({"assignments": [{"account_id": account, "amount_minor": 2_500, "invoice_ids": [invoice]}], "reason": "she called"});
     let (status, answer) = world.assign(deposit, &body).await;
-    assert_eq!((status, &answer["remaining_minor"]), (200, &json!(15_00)), "{answer}");
+    assert_eq!((status, &answer["remaining_minor"]), (200, &json!(1_500)), "{answer}");
     world.comes_to(account, 0, 0).await;
     let told = world.ask_ingestion(&format!("/v1/payments/{deposit}")).await;
     let funds = &told["funds"][0];
@@ -45,30 +45,30 @@ pub async fn decided_by_a_person(world: &World) {
 pub async fn claimed_by_a_late_invoice(world: &World) {
     let account = world.account("RO", "C-200002", &[]).await;
     world.comes_to(account, 0, 0).await;
-    let paid = [credit(33_00, "B200002", "avans F-200002")];
+    let paid = [credit(3_300, "B200002", "avans F-200002")];
     world
         .file(&statement(RO_ACCOUNT, "S-200002", "2026-01-05", &paid))
         .await;
     assert_eq!(world.deposits("F-200002").await.len(), 1);
     let invoice = world
-        .invoice("RO", "C-200002", "F-200002", 1, &[("2026-01-20", 50_00)])
+        .invoice("RO", "C-200002", "F-200002", 1, &[("2026-01-20", 5_000)])
         .await;
-    world.comes_to(account, 17_00, 0).await;
+    world.comes_to(account, 1_700, 0).await;
     assert!(world.deposits("F-200002").await.is_empty());
     let answer = world
         .ask_allocation(&format!("/v1/invoices/{invoice}/allocations"))
         .await;
-    assert_eq!(answer["allocations"][0]["amount_minor"], 33_00);
+    assert_eq!(answer["allocations"][0]["amount_minor"], 3_300);
 }
 
 /// Who paid for an account once by an exact reference.
 pub async fn becomes_known(world: &World) {
     let account = world.account("RO", "C-200003", &[]).await;
     world
-        .invoice("RO", "C-200003", "F-200003", 1, &[("2026-01-20", 10_00)])
+        .invoice("RO", "C-200003", "F-200003", 1, &[("2026-01-20", 1_000)])
         .await;
-    world.comes_to(account, 10_00, 0).await;
-    let paid = [credit(10_00, "B200003", "F-200003").from(PAYER)];
+    world.comes_to(account, 1_000, 0).await;
+    let paid = [credit(1_000, "B200003", "F-200003").from(PAYER)];
     world
         .file(&statement(RO_ACCOUNT, "S-200003", "2026-01-05", &paid))
         .await;
@@ -78,7 +78,7 @@ pub async fn becomes_known(world: &World) {
 /// The same payer writes nothing the next day: before the marker, not at once, the money is given to that account.
 pub async fn known_payer(world: &World) {
     let account = crate::world::account_id("RO", "C-200003");
-    let paid = [credit(12_00, "B200004", "salut Ana").from(PAYER)];
+    let paid = [credit(1_200, "B200004", "salut Ana").from(PAYER)];
     world
         .file(&statement(RO_ACCOUNT, "S-200004", "2026-01-06", &paid))
         .await;
@@ -89,18 +89,18 @@ pub async fn known_payer(world: &World) {
 /// After the day.
 pub async fn known_payer_got_it(world: &World) {
     let account = crate::world::account_id("RO", "C-200003");
-    world.comes_to(account, 0, 12_00).await;
+    world.comes_to(account, 0, 1_200).await;
     assert!(world.deposits("salut").await.is_empty());
 }
 
 /// A debit that is no reversal, and one whose payment is in a file that comes later.
 pub async fn outgoing_and_early_reversal(world: &World) {
     let fee = crate::bank::Entry {
-        minor: -3_50,
+        minor: -350,
         text: "comision".to_owned(),
         ..credit(0, "B200005", "")
     };
-    let paid = credit(21_00, "B200006", "C-200006").from("RO85PIRB0000001234567890");
+    let paid = credit(2_100, "B200006", "C-200006").from("RO85PIRB0000001234567890");
     world
         .file(&statement(
             RO_ACCOUNT,
@@ -114,12 +114,12 @@ pub async fn outgoing_and_early_reversal(world: &World) {
     world
         .file(&statement(RO_ACCOUNT, "S-200006", "2026-01-06", &[paid]))
         .await;
-    world.comes_to(account, 0, 21_00).await;
+    world.comes_to(account, 0, 2_100).await;
 }
 
 /// Another early reversal, whose payment never comes.
 pub async fn reversal_of_nothing(world: &World) {
-    let never = credit(19_00, "B200007", "C-999999").taken_back();
+    let never = credit(1_900, "B200007", "C-999999").taken_back();
     world
         .file(&statement(RO_ACCOUNT, "S-200007", "2026-01-06", &[never]))
         .await;
@@ -146,6 +146,6 @@ async fn unidentified_money_finds_its_account() {
     world.holds().await;
     let totals = world.prove().await.totals;
     let ron = &totals[&kernel::Currency::RON]["ingestion"];
-    assert_eq!((ron["outgoing"], ron["reversed"]), (3_50 + 19_00, 21_00), "{ron:?}");
+    assert_eq!((ron["outgoing"], ron["reversed"]), (350 + 1_900, 2_100), "{ron:?}");
     world.finish().await;
 }

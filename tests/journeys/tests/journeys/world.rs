@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::incasso::proof::{Report, Subject, prove};
 use allocation::Allocation;
 use billing::{Billing, ClockMode};
 use contracts::{Message, codec};
+use incasso::proof::{Report, Subject, prove};
 use ingestion::Ingestion;
 use ingestion::config::PayuMerchant;
 use ingestion::payu::Algorithm;

@@ -199,7 +199,7 @@ impl Books {
 
     fn withdraw(&mut self, name: &str, n: u32, day: u32, amount_minor: i64) -> Body {
         Body::Withdrawal(Withdrawn {
-            withdrawal_id: FundsId::derive(payment_id(name), account(), n + 1).as_uuid(),
+            withdrawal_id: FundsId::derive(payment_id(name), account(), n + 1).to_string(),
             funds_id: funds_id(name),
             amount_minor,
             value_on: january(day),

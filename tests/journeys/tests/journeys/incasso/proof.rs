@@ -1,1 +1,0 @@
-/work/main/services/incasso/src/proof.rs
