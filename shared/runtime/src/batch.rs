@@ -66,7 +66,7 @@ pub(crate) async fn run(
     check_position(&state, topic, expected)?;
     ctx.point("batch.fenced").await;
     let mut received = state.received.get(topic.name).copied().unwrap_or_default();
-    let fresh = admit(&mut tx, topic, records, &mut received).await?;
+    let fresh = admit(owner.parts, &mut tx, topic, records, &mut received).await?;
     ctx.point("batch.inboxed").await;
     handle(owner.parts, &mut tx, fresh).await?;
     ctx.point("batch.handled").await;
@@ -82,6 +82,7 @@ pub(crate) async fn run(
 
 /// Keeps what is new: duplicates go, messages of parked keys join their queue.
 async fn admit(
+    parts: &Parts,
     tx: &mut Tx,
     topic: &Topic,
     records: Vec<Record>,
@@ -97,7 +98,7 @@ async fn admit(
             free.push(record);
         } else if already_handled(tx, &record).await? {
             duplicates = duplicates.saturating_add(1);
-        } else if parked::append(tx, &record, &held, None).await? {
+        } else if parked::append(tx, &record, &held, stakes_of(parts, &record)).await? {
             received.add(kernel::checksum(record.id));
         }
     }
@@ -299,17 +300,19 @@ async fn queue_behind(tx: &mut Tx, record: &Record, stakes: Option<crate::Stakes
     Ok(())
 }
 
+/// What a record would move, where it can be read: parked money is in the certificate, whichever batch it came in.
+pub(crate) fn stakes_of(parts: &Parts, record: &Record) -> Option<crate::Stakes> {
+    let kind = kind_of(record).ok()?.ok()?;
+    parts.handlers.find(record.topic, kind)?.stakes_of(record)
+}
+
 /// What still waits when the day closes is rejected: the account should have been known by now.
 pub(crate) async fn reject_waiting(parts: &Parts, tx: &mut Tx, partition: Option<u32>) -> Result<(), Failure> {
     let records = waiting::take_all(tx.conn(), partition).await?;
     let why = Rejection::new("account-unknown", "the account was still unknown when the day closed");
     let mut parked_now = HashSet::new();
     for record in records {
-        let kind = kind_of(&record)?.unwrap_or("");
-        let stakes = parts
-            .handlers
-            .find(record.topic, kind)
-            .and_then(|handler| handler.stakes_of(&record));
+        let stakes = stakes_of(parts, &record);
         if parked_now.contains(&record.key_uuid()) {
             queue_behind(tx, &record, stakes).await?;
         } else {

@@ -70,7 +70,14 @@ pub(crate) async fn park_crasher(
 ) -> Result<LeaseState, Failure> {
     let (mut tx, mut state) = owner.begin(CloseLock::Shared).await?;
     batch::check_position(&state, record.topic, expected)?;
-    if parked::park(&mut tx, record, &worker::crasher(attempts), None).await? {
+    if parked::park(
+        &mut tx,
+        record,
+        &worker::crasher(attempts),
+        batch::stakes_of(owner.parts, record),
+    )
+    .await?
+    {
         state
             .received
             .entry(record.topic.name.to_owned())

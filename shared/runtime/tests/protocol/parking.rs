@@ -1,15 +1,29 @@
 //! Parked keys: a poison message in the middle of an account's stream, and its redrive (rows 11 and 12).
 
 use contracts::{AccountFreed, AccountImpeded, CreditHeld, Message};
-use testkit::toy::{self, CALENDAR, POISON_MINOR};
+use sqlx::PgPool;
+use testkit::toy::{self, CALENDAR, Clock, POISON_MINOR, Split, Whole};
 use testkit::{Fixture, Outgoing, TOKEN, eventually};
 
-use crate::chain::{Chain, PATIENCE, closed, count};
+use crate::chain::{Chain, PATIENCE, closed, count, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_message_parks_its_key_and_a_redrive_restores_the_order() {
-    let fixture = Fixture::new("parking").await;
-    let chain = Chain::start(&fixture).await;
+    poison(1000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_a_later_batch_is_parked_and_certified_all_the_same() {
+    poison(1).await;
+}
+
+async fn poison(batch_max: usize) {
+    let fixture = Fixture::new(&format!("parking-{batch_max}")).await;
+    let chain = Chain {
+        clock: start::<Clock>(&fixture).await,
+        whole: start::<Whole>(&fixture).await,
+        split: start_with::<Split>(&fixture, |settings| settings.runtime.worker.batch_max = batch_max).await,
+    };
     let pool = chain.split.ctx().pool().clone();
     for name in ["sick", "well"] {
         toy::open(chain.billing(), name, CALENDAR).await.unwrap();
@@ -35,10 +49,23 @@ async fn a_poison_message_parks_its_key_and_a_redrive_restores_the_order() {
         POISON_MINOR + 5,
         "the certificate says what is parked"
     );
+    // The rows are committed; the relay publishes them in its own time.
+    eventually(PATIENCE, async || {
+        count(&pool, "SELECT count(*) FROM rt_outbox").await == 0
+    })
+    .await;
     let dead = fixture.read_topic("payments.funds.v1.allocation.dlq").await;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].header("incasso_rule"), Some("unlucky"));
 
+    redrive(&fixture, &chain, &pool).await;
+    chain.stop().await;
+    fixture.finish().await;
+}
+
+/// Refused while nothing is mended, then in order; the key is free again.
+async fn redrive(fixture: &Fixture, chain: &Chain, pool: &PgPool) {
+    let parked = "SELECT count(*) FROM rt_parked WHERE freed_segment IS NULL";
     let client = reqwest::Client::new();
     let key = toy::account("sick");
     let redrive = format!("http://{}/v1/operations/parked/{key}/redrive", chain.split.http());
@@ -49,12 +76,12 @@ async fn a_poison_message_parks_its_key_and_a_redrive_restores_the_order() {
         202
     );
     eventually(PATIENCE, async || {
-        count(&pool, "SELECT count(*) FROM rt_parked_key WHERE redrive").await == 0
+        count(pool, "SELECT count(*) FROM rt_parked_key WHERE redrive").await == 0
     })
     .await;
-    assert!(count(&pool, parked).await >= 2);
+    assert!(count(pool, parked).await >= 2);
     sqlx::query("INSERT INTO toy_switch VALUES ('mended')")
-        .execute(&pool)
+        .execute(pool)
         .await
         .unwrap();
     assert_eq!(
@@ -62,22 +89,20 @@ async fn a_poison_message_parks_its_key_and_a_redrive_restores_the_order() {
         202
     );
     eventually(PATIENCE, async || {
-        count(&pool, "SELECT count(*) FROM rt_parked_key").await == 0
+        count(pool, "SELECT count(*) FROM rt_parked_key").await == 0
     })
     .await;
     toy::issue(chain.billing(), "sick", "s4", 1000).await.unwrap();
     toy::close(chain.billing(), CALENDAR, "2026-01-06").await.unwrap();
-    closed(&pool, 2, 2).await;
+    closed(pool, 2, 2).await;
     eventually(PATIENCE, async || {
-        count(&pool, "SELECT count(*) FROM rt_outbox").await == 0
+        count(pool, "SELECT count(*) FROM rt_outbox").await == 0
     })
     .await;
     assert_eq!(
-        sick_story(&fixture).await,
+        sick_story(fixture).await,
         ["100", "impeded", "13", "5", "freed", "1000"]
     );
-    chain.stop().await;
-    fixture.finish().await;
 }
 
 /// What the account's topic says of the sick account, in order.
