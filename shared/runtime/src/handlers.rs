@@ -38,6 +38,7 @@ pub enum Outcome {
     /// Handled.
     Done,
     /// Its account is not known yet: kept until [`Tx::release`] of its key, rejected when the day closes before that.
+    /// A handler answers this before it looks at any rule: else a later fact could park the key of one that still waits.
     Wait,
     /// It breaks a rule: its key is parked.
     Reject(Rejection),

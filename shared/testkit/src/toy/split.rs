@@ -126,9 +126,18 @@ impl Handle<FundsAssigned> for Receive {
         let mut outcomes = Vec::with_capacity(batch.len());
         for incoming in batch {
             let funds = &incoming.message;
-            let mended: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM toy_switch WHERE name = 'mended')")
-                .fetch_one(tx.conn())
-                .await?;
+            let (known, mended): (bool, bool) = sqlx::query_as(
+                "SELECT EXISTS (SELECT FROM toy_balance WHERE account = $1),
+                        EXISTS (SELECT FROM toy_switch WHERE name = 'mended')",
+            )
+            .bind(incoming.key.uuid())
+            .fetch_one(tx.conn())
+            .await?;
+            // Before any rule: a fact that waits must not be overtaken by one that parks the key.
+            if !known {
+                outcomes.push(Outcome::Wait);
+                continue;
+            }
             if funds.amount_minor == POISON_MINOR && !mended {
                 outcomes.push(Outcome::Reject(Rejection::new("unlucky", "13 is not an amount")));
                 continue;
