@@ -123,6 +123,9 @@ async fn connect(config: &DatabaseConfig, service: &str) -> anyhow::Result<PgPoo
             // A plan made while a table was empty is kept: it must use the indexes all the same.
             ("plan_cache_mode", "force_generic_plan".to_owned()),
             ("enable_seqscan", "off".to_owned()),
+            // The same plan must not join whole tables either: batches are small beside what they are joined with.
+            ("enable_hashjoin", "off".to_owned()),
+            ("enable_mergejoin", "off".to_owned()),
             ("jit", "off".to_owned()),
         ]);
     Ok(PgPoolOptions::new()

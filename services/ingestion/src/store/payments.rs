@@ -78,8 +78,10 @@ pub async fn provider_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<V
     }
     sqlx::query_as(
         "SELECT o.token_hash, o.payment_id, t.creditor_id, t.currency, t.amount_minor
-         FROM provider_order o JOIN payu_transaction t ON t.payment_id = o.payment_id
-         WHERE o.token_hash = ANY($1) AND t.state = 'APPROVED' AND t.bank_entry_id IS NULL
+         FROM (SELECT token_hash, payment_id FROM provider_order WHERE token_hash = ANY($1) OFFSET 0) o
+         CROSS JOIN LATERAL (SELECT creditor_id, currency, amount_minor, state, bank_entry_id
+                             FROM payu_transaction WHERE payment_id = o.payment_id OFFSET 0) t
+         WHERE t.state = 'APPROVED' AND t.bank_entry_id IS NULL
          ORDER BY o.payment_id",
     )
     .bind(hashes)
