@@ -15,7 +15,13 @@ const WRONG_SETTINGS: u8 = 2;
 /// Exit codes: 0 ended as asked, 1 failed while running (or at start), 2 wrong arguments or settings.
 #[must_use]
 pub fn main<S: Service>() -> ExitCode {
-    match parse(std::env::args().skip(1)) {
+    main_with::<S>(std::env::args().skip(1))
+}
+
+/// The same with the arguments given: of a program that is several services (`bench serve billing --config FILE`).
+#[must_use]
+pub fn main_with<S: Service>(args: impl IntoIterator<Item = String>) -> ExitCode {
+    match parse(args) {
         Ok(Command::Help) => {
             print!("{}", help(S::NAME));
             ExitCode::SUCCESS

@@ -57,7 +57,7 @@ pub use blobs::{Blobs, PutError};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use config::{RuntimeConfig, Secret, Settings};
 pub use context::{Context, Scope};
-pub use entry::main;
+pub use entry::{main, main_with};
 pub use failure::{Failure, Rejection};
 pub use handlers::{Handle, Handlers, Incoming, Outcome, Stakes};
 pub use health::Health;

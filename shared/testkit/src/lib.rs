@@ -20,5 +20,5 @@ pub use exactly_once::{Case, CrashOnce, Left, exactly_once, left, reset_position
 pub use fixture::Fixture;
 pub use settings::{OTHER_TOKEN, TOKEN};
 pub use tables::dump;
-pub use topics::{Outgoing, Record};
+pub use topics::{Outgoing, Record, Tail};
 pub use waiting::{Attempt, eventually};

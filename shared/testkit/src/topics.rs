@@ -261,3 +261,46 @@ fn read_blocking(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Record>> {
     records.sort_by_key(|record| (record.partition, record.offset));
     Ok(records)
 }
+
+/// What comes on a topic from now on, as soon as it comes.
+pub struct Tail {
+    consumer: BaseConsumer,
+}
+
+impl Tail {
+    /// Stands at the end of every partition.
+    ///
+    /// # Errors
+    /// The broker does not answer, or there is no such topic.
+    pub fn new(bootstrap: &str, topic: &str) -> anyhow::Result<Self> {
+        let mut config = client(bootstrap);
+        config
+            .set("group.id", "testkit-tail")
+            .set("enable.auto.commit", "false")
+            .set("fetch.queue.backoff.ms", "5")
+            .set("fetch.wait.max.ms", "100");
+        let consumer: BaseConsumer = config.create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+        let mut assignment = TopicPartitionList::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            let (_, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE)?;
+            assignment.add_partition_offset(topic, partition.id(), Offset::Offset(end))?;
+        }
+        if assignment.count() == 0 {
+            bail!("there is no topic {topic}");
+        }
+        consumer.assign(&assignment)?;
+        Ok(Self { consumer })
+    }
+
+    /// The next record; `None` where none comes for so long. Blocks.
+    ///
+    /// # Errors
+    /// The broker says no.
+    pub fn next(&mut self, patience: Duration) -> anyhow::Result<Option<Record>> {
+        match self.consumer.poll(patience) {
+            Some(message) => Ok(Some(Record::of(&message?))),
+            None => Ok(None),
+        }
+    }
+}

@@ -293,14 +293,16 @@ async fn save_references(tx: &mut Tx, stamp: Stamp<'_>, world: &World) -> Result
         }
     }
     if !freed.is_empty() {
-        sqlx::query("DELETE FROM payment_references WHERE ctid = ANY(ARRAY(
+        sqlx::query(
+            "DELETE FROM payment_references WHERE ctid = ANY(ARRAY(
                  SELECT p.row FROM UNNEST($2::text[]) AS u (reference)
                  CROSS JOIN LATERAL (SELECT ctid AS row FROM payment_references
-                                     WHERE creditor_id = $1 AND reference = u.reference OFFSET 0) p))")
-            .bind(stamp.creditor_id.as_uuid())
-            .bind(freed)
-            .execute(tx.conn())
-            .await?;
+                                     WHERE creditor_id = $1 AND reference = u.reference OFFSET 0) p))",
+        )
+        .bind(stamp.creditor_id.as_uuid())
+        .bind(freed)
+        .execute(tx.conn())
+        .await?;
     }
     if !held.is_empty() {
         sqlx::query(

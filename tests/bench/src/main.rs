@@ -1,0 +1,146 @@
+//! Measurements on real parts: every figure beside a baseline taken in the same run, and beside the CPU it cost.
+//!
+//! | command | what it measures |
+//! |---|---|
+//! | `pipeline` | bank file → ingestion → Kafka → allocation → Kafka, against the bare allocation transaction |
+//! | `latency` | PayU confirmation accepted → allocation published, at a steady rate |
+//! | `day-close` | a day over accounts with nothing to do, from the ERP's call to allocation's certificate |
+//! | `reader` | a large camt.053: the reader alone, and the importing process' peak memory |
+//! | `idle` | what all processes take while nothing happens |
+//!
+//! `cargo run --release -p bench -- pipeline --payments 200000 --json`
+
+mod bare;
+mod cpu;
+mod day_close;
+mod idle;
+mod inputs;
+mod latency;
+mod number;
+mod pipeline;
+mod place;
+mod reader;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+#[derive(Parser)]
+#[command(about = "Measures Incasso on a real Kafka and PostgreSQL.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// One JSON document on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bank file to published allocations, against the bare PostgreSQL transaction.
+    Pipeline {
+        /// Payments, one per open item.
+        #[arg(long, default_value_t = 200_000)]
+        payments: usize,
+        /// Further open items that are there already and that nobody pays.
+        #[arg(long, default_value_t = 0)]
+        items: usize,
+    },
+    /// From an accepted confirmation to the published allocation.
+    Latency {
+        /// Confirmations a second.
+        #[arg(long, default_value_t = 300)]
+        rate: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: usize,
+    },
+    /// A day with nothing to do.
+    DayClose {
+        /// Accounts.
+        #[arg(long, default_value_t = 100_000)]
+        accounts: usize,
+    },
+    /// A large bank file.
+    Reader {
+        /// Size of the file.
+        #[arg(long, default_value_t = 500)]
+        megabytes: usize,
+    },
+    /// Nothing happens.
+    Idle {
+        /// For how long.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// One service as a process of its own: what the other commands start.
+    #[command(hide = true)]
+    Serve {
+        /// Its name.
+        service: String,
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Serve { service, arguments } = cli.command {
+        return match service.as_str() {
+            "billing" => runtime::main_with::<billing::Billing>(arguments),
+            "ingestion" => runtime::main_with::<ingestion::Ingestion>(arguments),
+            "allocation" => runtime::main_with::<allocation::Allocation>(arguments),
+            other => {
+                eprintln!("bench: there is no service {other}");
+                ExitCode::from(2)
+            }
+        };
+    }
+    let measured = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|tokio| tokio.block_on(measure(cli.command)));
+    match measured {
+        Ok(figures) => {
+            print(&figures, cli.json);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(command: Command) -> anyhow::Result<Value> {
+    match command {
+        Command::Pipeline { payments, items } => pipeline::run(payments, items).await,
+        Command::Latency { rate, seconds } => latency::run(rate, seconds).await,
+        Command::DayClose { accounts } => day_close::run(accounts).await,
+        Command::Reader { megabytes } => reader::run(megabytes).await,
+        Command::Idle { seconds } => idle::run(seconds).await,
+        Command::Serve { .. } => anyhow::bail!("a service is not measured"),
+    }
+}
+
+/// One line per figure, nested ones indented.
+fn print(figures: &Value, json: bool) {
+    if json {
+        println!("{figures:#}");
+        return;
+    }
+    for (name, value) in figures.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(inner) => {
+                println!("{name}");
+                for (name, value) in inner {
+                    println!("    {name:28} {value}");
+                }
+            }
+            None => println!("{name:32} {value}"),
+        }
+    }
+}
