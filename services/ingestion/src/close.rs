@@ -74,12 +74,12 @@ impl CloseWhole for CloseDay {
 
     /// What changed since [`Self::prepare`], then the day's running sums.
     async fn part(&self, day: &Day, tx: &mut Tx) -> Result<Part, Failure> {
-        let mut session = Session::begin(tx).await?;
+        let mut session = Session::begin(tx);
         retry_unmatched(tx, &mut session, &day.calendar).await?;
         session.finish(tx).await?;
         let mut after = Some(first());
         while let Some(from) = after {
-            let mut session = Session::begin(tx).await?;
+            let mut session = Session::begin(tx);
             after = known_payers(tx, &mut session, &day.calendar, from, PAGE, day.at).await?;
             session.finish(tx).await?;
         }
@@ -107,7 +107,7 @@ fn first() -> (NaiveDate, Uuid) {
 
 async fn match_reversals(ctx: &Context, day: &Day) -> Result<(), Failure> {
     let mut tx = ctx.begin(Scope::Service).await?;
-    let mut session = Session::begin(&mut tx).await?;
+    let mut session = Session::begin(&tx);
     retry_unmatched(&mut tx, &mut session, &day.calendar).await?;
     session.finish(&mut tx).await?;
     tx.commit().await
@@ -121,7 +121,7 @@ async fn match_named(ctx: &Context, day: &Day) -> Result<(), Failure> {
         let Some(last) = page.last().copied() else {
             return tx.rollback().await;
         };
-        let mut session = Session::begin(&mut tx).await?;
+        let mut session = Session::begin(&tx);
         claim(&mut tx, &mut session, &page.into_iter().collect(), day.at).await?;
         session.finish(&mut tx).await?;
         tx.commit().await?;
@@ -133,7 +133,7 @@ async fn match_payers(ctx: &Context, day: &Day) -> Result<(), Failure> {
     let mut after = Some(first());
     while let Some(from) = after {
         let mut tx = ctx.begin(Scope::Service).await?;
-        let mut session = Session::begin(&mut tx).await?;
+        let mut session = Session::begin(&tx);
         after = known_payers(&mut tx, &mut session, &day.calendar, from, PAGE, day.at).await?;
         session.finish(&mut tx).await?;
         tx.commit().await?;

@@ -139,7 +139,8 @@ struct Group {
 /// Records that cannot even be typed, with the reason.
 type Untyped = Vec<(Record, Rejection)>;
 
-/// Cuts records into groups of one kind with at most one record per key, so that the order per key is kept.
+/// Cuts records into groups of one kind with at most one record per key (or several, where the handler takes them), so that the
+/// order per key is kept.
 fn groups(parts: &Parts, records: Vec<Record>) -> Result<(Vec<Group>, Untyped), Failure> {
     let mut groups: Vec<Group> = Vec::new();
     let mut after: HashMap<Uuid, usize> = HashMap::new();
@@ -167,8 +168,9 @@ fn groups(parts: &Parts, records: Vec<Record>) -> Result<(Vec<Group>, Untyped), 
                 groups.len().saturating_sub(1)
             }
         };
-        after.insert(record.key_uuid(), at.saturating_add(1));
         if let Some(group) = groups.get_mut(at) {
+            let many = group.handler.as_ref().is_none_or(|handler| handler.takes_many());
+            after.insert(record.key_uuid(), if many { at } else { at.saturating_add(1) });
             group.records.push(record);
         }
     }
@@ -264,6 +266,11 @@ async fn run_group(parts: &Parts, tx: &mut Tx, group: Group, parked_now: &mut Ha
     let mut waits = Vec::new();
     let mut done = 0_u64;
     for (record, Verdict { outcome, stakes }) in records.iter().zip(verdicts) {
+        // Where a handler takes many of a key, the later ones queue behind the one that it rejected.
+        if parked_now.contains(&record.key_uuid()) {
+            queue_behind(tx, record, handler.stakes_of(record)).await?;
+            continue;
+        }
         match outcome {
             Outcome::Done => done = done.saturating_add(1),
             Outcome::Wait => waits.push(record),

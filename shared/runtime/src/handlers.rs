@@ -55,7 +55,7 @@ pub struct Stakes {
     pub amount_minor: i64,
 }
 
-/// One kind of message: load → decide → save → emit, for a batch with at most one message per key.
+/// One kind of message: load → decide → save → emit, for a batch with at most one message per key ([`Handle::takes_many`] aside).
 #[async_trait]
 pub trait Handle<M: Message>: Send + Sync + 'static {
     /// Handles the batch; one outcome per message, in order.
@@ -64,6 +64,12 @@ pub trait Handle<M: Message>: Send + Sync + 'static {
     /// What the message would move.
     fn stakes(&self, _message: &M) -> Option<Stakes> {
         None
+    }
+
+    /// Whether a batch may hold several messages of one key, in their order. Such a handler leaves all later messages of a key
+    /// alone once it rejected one of it: they queue behind, whatever it answers for them.
+    fn takes_many(&self) -> bool {
+        false
     }
 }
 
@@ -77,6 +83,7 @@ pub(crate) struct Verdict {
 pub(crate) trait Erased: Send + Sync {
     async fn run(&self, batch: &[Record], tx: &mut Tx) -> Result<Vec<Verdict>, Failure>;
     fn stakes_of(&self, record: &Record) -> Option<Stakes>;
+    fn takes_many(&self) -> bool;
 }
 
 struct Typed<M, H> {
@@ -171,6 +178,10 @@ impl<M: Message, H: Handle<M>> Erased for Typed<M, H> {
     fn stakes_of(&self, record: &Record) -> Option<Stakes> {
         let incoming = decode::<M>(record).ok()?.ok()?;
         self.handler.stakes(&incoming.message)
+    }
+
+    fn takes_many(&self) -> bool {
+        self.handler.takes_many()
     }
 }
 

@@ -205,10 +205,9 @@ impl Relay {
     }
 }
 
+/// Sessions of the pool plan by indexes alone (`start.rs`): dead rows at the head of a busy outbox would tempt the planner into
+/// reading the whole table.
 async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, Failure> {
-    let mut tx = pool.begin().await?;
-    // Dead rows at the head of a busy outbox tempt the planner into reading the whole table.
-    sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
     let rows = sqlx::query_as(
         "SELECT id, topic, partition, key, message_id, type, payload, at, headers,
                 created_at < now() - $2 * interval '1 day' AS old
@@ -216,13 +215,12 @@ async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, 
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(i32::try_from(inbox_days).unwrap_or(i32::MAX))
-    .fetch_all(&mut *tx)
+    .fetch_all(pool)
     .await?;
-    tx.commit().await?;
     Ok(rows)
 }
 
-/// Deletes by id what was acknowledged, and notes the highest id and offset per topic partition.
+/// Deletes by id what was acknowledged, and notes the highest id and offset per topic partition: one statement, both or neither.
 async fn forget(pool: &PgPool, rows: &[Row], deliveries: &[Delivery]) -> Result<(), Failure> {
     let mut highest: BTreeMap<(&str, i32), (i64, i64)> = BTreeMap::new();
     for (row, delivery) in rows.iter().zip(deliveries) {
@@ -232,14 +230,9 @@ async fn forget(pool: &PgPool, rows: &[Row], deliveries: &[Delivery]) -> Result<
         high.0 = high.0.max(row.id);
         high.1 = high.1.max(delivery.offset);
     }
-    let mut tx = pool.begin().await?;
-    sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
-    sqlx::query("DELETE FROM rt_outbox WHERE id = ANY($1)")
-        .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
-        .execute(&mut *tx)
-        .await?;
     sqlx::query(
-        "INSERT INTO rt_published (topic, partition, outbox_id, kafka_offset)
+        "WITH gone AS (DELETE FROM rt_outbox WHERE id = ANY($5))
+         INSERT INTO rt_published (topic, partition, outbox_id, kafka_offset)
          SELECT * FROM UNNEST($1::text[], $2::int[], $3::bigint[], $4::bigint[])
          ON CONFLICT (topic, partition) DO UPDATE
            SET outbox_id = greatest(rt_published.outbox_id, excluded.outbox_id),
@@ -249,9 +242,9 @@ async fn forget(pool: &PgPool, rows: &[Row], deliveries: &[Delivery]) -> Result<
     .bind(highest.keys().map(|(_, partition)| *partition).collect::<Vec<_>>())
     .bind(highest.values().map(|(id, _)| *id).collect::<Vec<_>>())
     .bind(highest.values().map(|(_, offset)| *offset).collect::<Vec<_>>())
-    .execute(&mut *tx)
+    .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+    .execute(pool)
     .await?;
-    tx.commit().await?;
     Ok(())
 }
 

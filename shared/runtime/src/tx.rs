@@ -1,6 +1,6 @@
 //! One writing transaction: close lock first, outbox last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::catalogue::Topic;
 use contracts::{Message, MessageKey, codec};
@@ -34,6 +34,7 @@ pub struct Tx {
     released: Vec<MessageKey>,
     traceparent: Option<String>,
     traces: BTreeMap<MessageId, String>,
+    done: BTreeSet<&'static str>,
 }
 
 impl Tx {
@@ -58,6 +59,7 @@ impl Tx {
             // Of an HTTP request; a batch sets its records' own.
             traceparent: crate::telemetry::current().map(|trace| trace.to_string()),
             traces: BTreeMap::new(),
+            done: BTreeSet::new(),
         };
         tx.read_closed().await?;
         Ok(tx)
@@ -81,6 +83,12 @@ impl Tx {
     /// The instance.
     pub fn context(&self) -> &Context {
         &self.ctx
+    }
+
+    /// Whether this is asked for the first time in the transaction: locks that are taken in order are taken at once, and never
+    /// waited for a second time.
+    pub fn first(&mut self, what: &'static str) -> bool {
+        self.done.insert(what)
     }
 
     pub(crate) fn scope(&self) -> Scope {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::place::Place;
 
 const BATCH: i32 = 1_000;
-const BATCHES: i32 = 25;
+const BATCHES: i32 = 24;
 const CONNECTIONS: i32 = 2;
 /// Items per account; each payment settles one.
 const ITEMS: i32 = 4;

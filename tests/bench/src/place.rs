@@ -84,7 +84,7 @@ impl Place {
         )?;
         let text = format!(
             "[kafka]\nbootstrap = {kafka}\ntopic_prefix = {prefix}\npartitions = 2\n[blobs]\nfolder = {blobs}\n\
-             [tokens]\nfile = {tokens}\n[log]\nformat = \"text\"\nfilter = \"warn,librdkafka=error,rdkafka=error\"\n\
+             [tokens]\nfile = {tokens}\n[log]\nformat = \"text\"\nfilter = \"warn,librdkafka=error,rdkafka=error,sqlx=error\"\n\
              [billing]\nclock = \"manual\"\n{text}{more}",
             kafka = quoted(self.stack.kafka()),
             prefix = quoted(&self.prefix),

@@ -149,7 +149,7 @@ pub async fn assign(
     let unknown = || Problem::not_found("there is no open deposit with this id");
     let deposit = open.into_iter().next().ok_or_else(unknown)?;
     allowed(&mut tx, &caller, &deposit, &request, total).await?;
-    let mut session = Session::begin(&mut tx).await?;
+    let mut session = Session::begin(&tx);
     booking::assign(
         &mut tx,
         &mut session,

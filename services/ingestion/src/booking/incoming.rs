@@ -236,7 +236,7 @@ fn may_be_providers(token: &str) -> bool {
 
 /// Looks the candidates up that have a shape of the creditor's references, under the locks of protocol.md row 13.
 async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Targets, Failure> {
-    store::lock_shapes(tx.conn(), false).await?;
+    store::lock_shapes(tx.conn()).await?;
     let creditors: BTreeSet<CreditorId> = items.iter().map(Incoming::creditor).collect();
     let shapes = references::shapes(tx.conn(), &creditors).await?;
     let mut hashes = BTreeSet::new();

@@ -14,7 +14,7 @@ use super::{business_date, calendar, currency, timestamp};
 use crate::domain::identify::Share;
 use crate::store::book::Book;
 use crate::store::rows::{FundsRow, PaymentRow, ReversalRow, SightingRow, WithdrawalRow};
-use crate::store::{deposits, join, registry, split, use_indexes};
+use crate::store::{deposits, join, registry, split};
 
 enum Event {
     Received(Box<PaymentReceived>),
@@ -44,18 +44,15 @@ pub struct Session {
 
 impl Session {
     /// A session of this transaction.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn begin(tx: &mut Tx) -> Result<Self, Failure> {
-        use_indexes(tx.conn()).await?;
-        Ok(Self {
+    #[must_use]
+    pub fn begin(tx: &Tx) -> Self {
+        Self {
             book: Book::new(tx.segment()),
             ctx: tx.context().clone(),
             events: Vec::new(),
             accounts: BTreeSet::new(),
             payers: BTreeSet::new(),
-        })
+        }
     }
 
     /// A payment whose row is new, with its first shares.

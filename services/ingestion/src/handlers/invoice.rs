@@ -20,12 +20,20 @@ impl Handle<InvoiceIssued> for IndexInvoice {
     async fn handle(&self, batch: &[Incoming<InvoiceIssued>], tx: &mut Tx) -> Result<Vec<Outcome>, Failure> {
         index(batch, tx).await
     }
+
+    fn takes_many(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
 impl Handle<InvoiceCorrected> for IndexInvoice {
     async fn handle(&self, batch: &[Incoming<InvoiceCorrected>], tx: &mut Tx) -> Result<Vec<Outcome>, Failure> {
         index(batch, tx).await
+    }
+
+    fn takes_many(&self) -> bool {
+        true
     }
 }
 
@@ -54,7 +62,18 @@ async fn index<M: Message + Into<InvoiceIssued>>(batch: &[Incoming<M>], tx: &mut
     let states: Vec<InvoiceIssued> = batch.iter().map(|incoming| incoming.message.clone().into()).collect();
     let accounts: Vec<AccountId> = states.iter().map(|state| state.account_id).collect();
     let known = registry::accounts(tx.conn(), &accounts).await?;
-    let outcomes: Vec<Outcome> = states.iter().map(|state| judge(state, &known)).collect();
+    let mut rejected: BTreeSet<AccountId> = BTreeSet::new();
+    let mut outcomes = Vec::with_capacity(states.len());
+    for state in &states {
+        let mut outcome = judge(state, &known);
+        if rejected.contains(&state.account_id) {
+            outcome = Outcome::Reject(Rejection::new("key-parked", "an earlier invoice of this account was rejected"));
+        }
+        if matches!(outcome, Outcome::Reject(_)) {
+            rejected.insert(state.account_id);
+        }
+        outcomes.push(outcome);
+    }
     let good: Vec<&InvoiceIssued> = states
         .iter()
         .zip(&outcomes)
@@ -63,8 +82,10 @@ async fn index<M: Message + Into<InvoiceIssued>>(batch: &[Incoming<M>], tx: &mut
         .collect();
     let all: BTreeSet<Reference> = good.iter().flat_map(|state| references(state)).collect();
     lock(tx, &all).await?;
+    // Of several states of one invoice the newest is kept.
     let mut rows: Vec<Invoice> = good.iter().map(|state| row(state)).collect();
-    rows.sort_by_key(|invoice| invoice.invoice_id);
+    rows.sort_by_key(|invoice| (invoice.invoice_id, std::cmp::Reverse(invoice.version)));
+    rows.dedup_by_key(|invoice| invoice.invoice_id);
     registry::upsert_invoices(tx.conn(), &rows).await?;
     if let Some(at) = batch.iter().map(|incoming| incoming.time).max() {
         register(tx, &all, at).await?;

@@ -18,7 +18,7 @@ use crate::booking::{Session, claim};
 use crate::domain::identify::Rule;
 use crate::domain::tokens::index_tokens;
 use crate::store::references::Reference;
-use crate::store::{deposits, references as index};
+use crate::store::{Patience, deposits, references as index};
 
 /// The references under which a text is registered: itself and what it holds.
 fn references_of(template: &Reference, text: &str, rule: Rule) -> impl Iterator<Item = Reference> {
@@ -30,13 +30,22 @@ fn references_of(template: &Reference, text: &str, rule: Rule) -> impl Iterator<
     })
 }
 
-/// Takes the locks of new references, before the rows of accounts and invoices: money takes them in this order.
+/// Takes the locks of new references, before the rows of accounts and invoices: money takes them in this order. Within one
+/// transaction they are waited for once; whoever needs more of them afterwards (another kind of message in the batch) would break
+/// the order, so it takes them where they are free, and else gives up and tries again: two partitions never wait for each other.
 async fn lock(tx: &mut Tx, references: &BTreeSet<Reference>) -> Result<(), Failure> {
-    crate::store::use_indexes(tx.conn()).await?;
     let hashes: Vec<i64> = references.iter().map(Reference::hash).collect();
-    index::add_shapes(tx.conn(), references).await?;
-    crate::store::lock_for_references(tx.conn(), &hashes).await?;
-    Ok(())
+    let patience = if tx.first("references") {
+        Patience::Waits
+    } else {
+        Patience::Tries
+    };
+    let taken = index::add_shapes(tx.conn(), references, patience).await?
+        && crate::store::lock_for_references(tx.conn(), &hashes, patience).await?;
+    if taken {
+        return Ok(());
+    }
+    Err(Failure::new(anyhow::anyhow!("another partition holds references of this batch")))
 }
 
 /// Registers references whose locks are held, and lets them claim the money that named them before they came.
@@ -47,7 +56,7 @@ async fn register(tx: &mut Tx, references: &BTreeSet<Reference>, at: Timestamp) 
     if named.is_empty() {
         return Ok(());
     }
-    let mut session = Session::begin(tx).await?;
+    let mut session = Session::begin(tx);
     claim(tx, &mut session, &named, at).await?;
     session.finish(tx).await
 }

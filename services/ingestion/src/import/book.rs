@@ -209,7 +209,7 @@ impl Chunk<'_> {
             tx.rollback().await?;
             return Ok(false);
         }
-        let mut session = Session::begin(&mut tx).await?;
+        let mut session = Session::begin(&tx);
         let mut progress = self.post(&mut tx, &mut session, booking, &new).await?;
         progress.next_entry = booking.read.max(booking.done);
         let now = self.ctx.now().utc();

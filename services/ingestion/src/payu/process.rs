@@ -81,7 +81,7 @@ pub async fn process(ctx: &Context, limit: i64) -> Result<usize, Failure> {
             }
         }
     }
-    let mut session = Session::begin(&mut tx).await?;
+    let mut session = Session::begin(&tx);
     book(&mut tx, &mut session, items, now).await?;
     session.finish(&mut tx).await?;
     tx.commit().await?;

@@ -68,16 +68,6 @@ pub fn derived_id(kind: &str, parts: &[&str]) -> Uuid {
     Uuid::new_v5(&kernel::ids::NAMESPACE, name.as_bytes())
 }
 
-/// Statements of this transaction use indexes: a plan made while a table was small would read all of it for ever
-/// (`measured-limits.md` H).
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn use_indexes(conn: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SET LOCAL enable_seqscan = off").execute(conn).await?;
-    Ok(())
-}
-
 /// First half of the two-part key of the reference stripes ("refs").
 const STRIPE_LOCK: i32 = 0x7265_6673;
 /// Stripes of reference locks (protocol.md row 13); one more guards new shapes.
@@ -88,23 +78,53 @@ fn stripe(token_hash: i64) -> i32 {
     i32::try_from(token_hash.unsigned_abs() % STRIPES).unwrap_or(0)
 }
 
-/// Takes stripes in order, shared (money looks for references) or exclusive (references look for money).
-async fn lock_stripes(
+/// Whether a lock that somebody else holds is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Patience {
+    /// It is: this is the transaction's first, the order holds.
+    Waits,
+    /// It is not.
+    Tries,
+}
+
+/// Takes stripes in order, shared: money looks for references.
+async fn share_stripes(
     conn: &mut sqlx::PgConnection,
     stripes: std::collections::BTreeSet<i32>,
-    exclusive: bool,
 ) -> Result<(), sqlx::Error> {
     if stripes.is_empty() {
         return Ok(());
     }
-    let stripes: Vec<i32> = stripes.into_iter().collect();
-    let take = if exclusive {
-        "SELECT count(pg_advisory_xact_lock($1, s)) FROM UNNEST($2::int[]) WITH ORDINALITY AS u(s, n)"
-    } else {
-        "SELECT count(pg_advisory_xact_lock_shared($1, s)) FROM UNNEST($2::int[]) WITH ORDINALITY AS u(s, n)"
-    };
-    sqlx::query(take).bind(STRIPE_LOCK).bind(stripes).execute(conn).await?;
+    sqlx::query("SELECT count(pg_advisory_xact_lock_shared($1, s)) FROM UNNEST($2::int[]) WITH ORDINALITY AS u(s, n)")
+        .bind(STRIPE_LOCK)
+        .bind(stripes.into_iter().collect::<Vec<_>>())
+        .execute(conn)
+        .await?;
     Ok(())
+}
+
+/// Takes stripes in order, exclusively: references look for money. `false` where one is held and may not be waited for.
+async fn own_stripes(
+    conn: &mut sqlx::PgConnection,
+    stripes: std::collections::BTreeSet<i32>,
+    patience: Patience,
+) -> Result<bool, sqlx::Error> {
+    if stripes.is_empty() {
+        return Ok(true);
+    }
+    let take = match patience {
+        Patience::Waits => {
+            "SELECT count(pg_advisory_xact_lock($1, s)) >= 0 FROM UNNEST($2::int[]) WITH ORDINALITY AS u(s, n)"
+        }
+        Patience::Tries => {
+            "SELECT bool_and(pg_try_advisory_xact_lock($1, s)) FROM UNNEST($2::int[]) WITH ORDINALITY AS u(s, n)"
+        }
+    };
+    sqlx::query_scalar(take)
+        .bind(STRIPE_LOCK)
+        .bind(stripes.into_iter().collect::<Vec<_>>())
+        .fetch_one(conn)
+        .await
 }
 
 /// Money takes the stripes of all its tokens, shared, before it looks for references.
@@ -112,23 +132,35 @@ async fn lock_stripes(
 /// # Errors
 /// When the database does not answer.
 pub async fn lock_for_money(conn: &mut sqlx::PgConnection, tokens: &[i64]) -> Result<(), sqlx::Error> {
-    lock_stripes(conn, tokens.iter().map(|token| stripe(*token)).collect(), false).await
+    share_stripes(conn, tokens.iter().map(|token| stripe(*token)).collect()).await
 }
 
-/// Money takes the guard of shapes, shared, before it reads them; whoever brings a new shape takes it exclusively.
+/// Money takes the guard of shapes, shared, before it reads them.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lock_shapes(conn: &mut sqlx::PgConnection, exclusive: bool) -> Result<(), sqlx::Error> {
-    lock_stripes(conn, std::iter::once(SHAPE_STRIPE).collect(), exclusive).await
+pub async fn lock_shapes(conn: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    share_stripes(conn, std::iter::once(SHAPE_STRIPE).collect()).await
+}
+
+/// Whoever brings a new shape takes the guard of shapes exclusively.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock_new_shapes(conn: &mut sqlx::PgConnection, patience: Patience) -> Result<bool, sqlx::Error> {
+    own_stripes(conn, std::iter::once(SHAPE_STRIPE).collect(), patience).await
 }
 
 /// References take their stripes exclusively before they look for money.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lock_for_references(conn: &mut sqlx::PgConnection, tokens: &[i64]) -> Result<(), sqlx::Error> {
-    lock_stripes(conn, tokens.iter().map(|token| stripe(*token)).collect(), true).await
+pub async fn lock_for_references(
+    conn: &mut sqlx::PgConnection,
+    tokens: &[i64],
+    patience: Patience,
+) -> Result<bool, sqlx::Error> {
+    own_stripes(conn, tokens.iter().map(|token| stripe(*token)).collect(), patience).await
 }
 
 /// First half of the two-part key of the provider stripes ("prov").

@@ -6,7 +6,7 @@ use kernel::{AccountId, CreditorId, Currency, InvoiceId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::token_hash;
+use super::{Patience, token_hash};
 use crate::domain::identify::{Rule, Target};
 use crate::domain::tokens::shape;
 
@@ -74,11 +74,16 @@ pub async fn add_references(conn: &mut PgConnection, references: &BTreeSet<Refer
     Ok(())
 }
 
-/// Notes shapes that are new, under the exclusive guard: money that reads shapes waits, or this waits for it.
+/// Notes shapes that are new, under the exclusive guard: money that reads shapes waits, or this waits for it; `false` where it
+/// would have to and may not.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn add_shapes(conn: &mut PgConnection, references: &BTreeSet<Reference>) -> Result<(), sqlx::Error> {
+pub async fn add_shapes(
+    conn: &mut PgConnection,
+    references: &BTreeSet<Reference>,
+    patience: Patience,
+) -> Result<bool, sqlx::Error> {
     let shapes: BTreeSet<(Uuid, String)> = references
         .iter()
         .map(|reference| (reference.creditor_id.as_uuid(), shape(&reference.token)))
@@ -93,15 +98,17 @@ pub async fn add_shapes(conn: &mut PgConnection, references: &BTreeSet<Reference
     .fetch_one(&mut *conn)
     .await?;
     if new == 0 {
-        return Ok(());
+        return Ok(true);
     }
-    super::lock_shapes(conn, true).await?;
+    if !super::lock_new_shapes(conn, patience).await? {
+        return Ok(false);
+    }
     sqlx::query("INSERT INTO reference_shape (creditor_id, shape) SELECT * FROM UNNEST($1::uuid[], $2::text[]) ON CONFLICT DO NOTHING")
         .bind(creditors)
         .bind(texts)
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Shapes of the references of these creditors. Take [`super::lock_shapes`] before.
