@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::FuturesOrdered;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::future_producer::Delivery;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::types::Json;
@@ -15,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::lease::seconds_column;
+use crate::producer::{Producer, Sent};
 use crate::{Context, Failure};
 
 #[derive(sqlx::FromRow)]
@@ -54,7 +51,7 @@ pub(crate) async fn run(ctx: Context, instance: Uuid, stop: CancellationToken) -
             Err(failure) => {
                 tracing::warn!(%failure, "the relay tries again from the first unpublished row");
                 // Nothing later may leave before it: a new producer has nothing in its queue.
-                relay.drop_producer();
+                relay.producer = None;
                 relay.renewed = None;
                 tokio::select! {
                     () = stop.cancelled() => {}
@@ -70,7 +67,7 @@ pub(crate) async fn run(ctx: Context, instance: Uuid, stop: CancellationToken) -
 struct Relay {
     ctx: Context,
     instance: Uuid,
-    producer: Option<FutureProducer>,
+    producer: Option<Producer>,
     /// When the lease was last proven ours.
     renewed: Option<tokio::time::Instant>,
 }
@@ -95,9 +92,9 @@ impl Relay {
             .into());
         }
         let more = rows.len() == limit;
-        let deliveries = self.publish(&rows).await?;
+        let offsets = self.publish(&rows).await?;
         self.ctx.point("relay.produced").await;
-        forget(self.ctx.pool(), &rows, &deliveries).await?;
+        forget(self.ctx.pool(), &rows, &offsets).await?;
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &rows {
             let count = counts.entry(&row.topic).or_default();
@@ -128,70 +125,52 @@ impl Relay {
         let ours = done.rows_affected() == 1;
         self.renewed = ours.then(tokio::time::Instant::now);
         if !ours {
-            self.drop_producer();
+            self.producer = None;
         }
         Ok(ours)
     }
 
-    fn drop_producer(&mut self) {
-        if let Some(producer) = self.producer.take() {
-            producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
-        }
-    }
-
-    fn producer(&mut self) -> Result<FutureProducer, Failure> {
-        if let Some(producer) = &self.producer {
-            return Ok(producer.clone());
-        }
+    fn new_producer(&self) -> Result<Producer, Failure> {
         let mut config = crate::topics::client(self.ctx.settings());
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             // A fact must never time out in the queue while the marker behind it leaves (protocol.md row 9).
             .set("message.timeout.ms", "0")
-            .set("linger.ms", "0")
+            // A batch is sent at once: a moment's patience makes one request of it instead of dozens.
+            .set("linger.ms", "1")
             .set("queue.buffering.max.messages", "100000")
             .set("message.max.bytes", "2000000");
-        let producer: FutureProducer = config.create().map_err(Failure::new)?;
-        self.producer = Some(producer.clone());
-        Ok(producer)
+        Producer::new(&config).map_err(Failure::new)
     }
 
-    async fn publish(&mut self, rows: &[Row]) -> Result<Vec<Delivery>, Failure> {
-        let producer = self.producer()?;
+    /// The offsets of the rows, in their order.
+    async fn publish(&mut self, rows: &[Row]) -> Result<Vec<i64>, Failure> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self.new_producer()?,
+        };
         let source = format!("/incasso/{}", self.ctx.service());
         let names: Vec<String> = rows
             .iter()
             .map(|row| self.ctx.settings().kafka.topic(&row.topic))
             .collect();
-        let mut waiting = FuturesOrdered::new();
-        for (row, name) in rows.iter().zip(&names) {
-            let mut record = FutureRecord::<Vec<u8>, Vec<u8>>::to(name)
-                .partition(row.partition)
-                .timestamp(row.at.timestamp_millis())
-                .headers(headers(row, &source));
-            if let Some(key) = &row.key {
-                record = record.key(key);
-            }
-            if let Some(payload) = &row.payload {
-                record = record.payload(payload);
-            }
-            let delivery = producer.send_result(record).map_err(|(error, _)| Failure::new(error))?;
-            waiting.push_back(delivery);
-        }
-        let mut deliveries = Vec::with_capacity(rows.len());
+        let records = rows.iter().zip(&names).map(|(row, name)| Sent {
+            topic: name,
+            partition: row.partition,
+            key: row.key.as_deref(),
+            payload: row.payload.as_deref(),
+            headers: headers(row, &source),
+            timestamp_ms: row.at.timestamp_millis(),
+        });
         let patience = Duration::from_secs(u64::from(self.ctx.settings().worker.lease_seconds).saturating_mul(4));
-        while let Some(delivery) = tokio::time::timeout(patience, waiting.next())
+        // On any error the producer is dropped with what is in its queue: nothing later may leave before it.
+        let offsets = tokio::time::timeout(patience, producer.send(records))
             .await
             .map_err(Failure::new)?
-        {
-            deliveries.push(
-                delivery
-                    .map_err(Failure::new)?
-                    .map_err(|(error, _)| Failure::new(error))?,
-            );
-        }
-        Ok(deliveries)
+            .map_err(Failure::new)?;
+        self.producer = Some(producer);
+        Ok(offsets)
     }
 
     async fn give_back(&mut self) {
@@ -221,14 +200,14 @@ async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, 
 }
 
 /// Deletes by id what was acknowledged, and notes the highest id and offset per topic partition: one statement, both or neither.
-async fn forget(pool: &PgPool, rows: &[Row], deliveries: &[Delivery]) -> Result<(), Failure> {
+async fn forget(pool: &PgPool, rows: &[Row], offsets: &[i64]) -> Result<(), Failure> {
     let mut highest: BTreeMap<(&str, i32), (i64, i64)> = BTreeMap::new();
-    for (row, delivery) in rows.iter().zip(deliveries) {
+    for (row, offset) in rows.iter().zip(offsets) {
         let high = highest
             .entry((&row.topic, row.partition))
-            .or_insert((row.id, delivery.offset));
+            .or_insert((row.id, *offset));
         high.0 = high.0.max(row.id);
-        high.1 = high.1.max(delivery.offset);
+        high.1 = high.1.max(*offset);
     }
     sqlx::query(
         "WITH gone AS (DELETE FROM rt_outbox WHERE id = ANY($5))
