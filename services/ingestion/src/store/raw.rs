@@ -116,7 +116,8 @@ pub async fn lock(conn: &mut PgConnection, raw_id: Uuid) -> Result<Option<Raw>, 
 }
 
 /// Leases the oldest open statement file to this instance for a minute, by the database's clock; the lease only avoids work
-/// done twice: every chunk checks where the file stands.
+/// done twice: every chunk checks where the file stands. Files with pages of one statement are booked one after the other: equal
+/// payments on two pages are told apart by what is booked of the other page.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -125,6 +126,12 @@ pub async fn lease_statement(conn: &mut PgConnection) -> Result<Option<Raw>, sql
         "UPDATE raw SET leased_until = clock_timestamp() + interval '60 seconds'
          WHERE raw_id = (SELECT raw_id FROM raw WHERE state IN ('received', 'proved') AND source = 'statement'
                            AND (leased_until IS NULL OR leased_until < clock_timestamp())
+                           AND NOT EXISTS (
+                               SELECT FROM statement s
+                               JOIN statement o ON o.bank_account = s.bank_account AND o.page_of = s.page_of AND o.raw_id <> s.raw_id
+                               JOIN raw other ON other.raw_id = o.raw_id
+                               WHERE s.raw_id = raw.raw_id AND other.state IN ('received', 'proved')
+                                 AND other.leased_until > clock_timestamp())
                          ORDER BY half_booked DESC, received_at, raw_id LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING {COLUMNS}"
     )))
@@ -295,6 +302,45 @@ pub async fn reopen(conn: &mut PgConnection, raw_id: Uuid) -> Result<bool, sqlx:
     .execute(conn)
     .await?;
     Ok(opened.rows_affected() == 1)
+}
+
+/// Opens items again whose pages waited for others that are here now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reopen_pages(conn: &mut PgConnection, raws: &[Uuid]) -> Result<(), sqlx::Error> {
+    if raws.is_empty() {
+        return Ok(());
+    }
+    // Whoever books one of them at this moment finishes it after this transaction, and then sees what it did.
+    sqlx::query("SELECT FROM raw WHERE raw_id = ANY($1) ORDER BY raw_id FOR UPDATE")
+        .bind(raws)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "UPDATE raw SET state = 'received', reason = NULL, leased_until = NULL, finished_at = NULL
+         WHERE raw_id = ANY($1) AND state IN ('done', 'quarantined')",
+    )
+    .bind(raws)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Opens an item again that was finished just now, where a page in it has waited for one that came meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reopen_own_pages(conn: &mut PgConnection, raw_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE raw SET state = 'received', finished_at = NULL WHERE raw_id = $1 AND EXISTS (
+             SELECT FROM statement s JOIN statement o ON o.bank_account = s.bank_account AND o.page_of = s.page_of
+             WHERE s.raw_id = $1 AND s.state = 'quarantined' AND s.statement_id = ANY(o.pages_with))",
+    )
+    .bind(raw_id)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Opens again what was quarantined because this bank account or merchant was not known, or not the sender's.

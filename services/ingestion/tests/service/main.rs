@@ -5,6 +5,9 @@
 mod camt;
 mod days;
 mod deposits;
+mod edges;
+mod pages;
 mod payu;
+mod settlements;
 mod statements;
 mod world;
