@@ -215,7 +215,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         http::Routes {
             own: routes,
             public: public_routes,
-            openapi,
+            openapi: crate::openapi::complete(openapi)?,
         },
     );
     let server = http::Server::start(&ctx.settings().http, router, stop.clone()).await?;

@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod edges;
 mod payu;
 mod statements;
 mod world;
