@@ -27,9 +27,13 @@ const MOST: i64 = 1000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     /// `next_cursor` of the page before.
+    #[param(
+        nullable = false,
+        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][0-9]{1,18}$"
+    )]
     cursor: Option<String>,
     /// Rows of the page, 1 to 1000; 100 when left out.
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(nullable = false, minimum = 1, maximum = 1000)]
     limit: Option<i64>,
 }
 

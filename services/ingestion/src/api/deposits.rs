@@ -39,7 +39,10 @@ const KEY_MAX: usize = 255;
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// `next` of the page before.
-    #[param(nullable = false)]
+    #[param(
+        nullable = false,
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    )]
     cursor: Option<String>,
     /// Rows, 1 to 500; 100 if left out.
     #[param(minimum = 1, maximum = 500, nullable = false)]

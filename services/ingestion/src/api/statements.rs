@@ -164,10 +164,16 @@ pub async fn hand_on(ctx: &Context, raw_id: Uuid) -> Result<(), runtime::Failure
     Ok(())
 }
 
+/// A file's bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used; the body is streamed")]
+pub struct StatementFile(Vec<u8>);
+
 /// Takes a statement file (camt.053, up to 4 GiB). The body is the file itself, as the bank made it; its media type is not
 /// looked at.
 #[utoipa::path(post, path = "/v1/statements", operation_id = "upload_statement", params(UploadQuery), tag = "statements",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file"),
+    request_body(content = StatementFile, content_type = "application/octet-stream", description = "The file"),
     responses(
         (status = 202, description = "Stored; booked in the background", body = RawStatus, headers(("Location" = String))),
         (status = 200, description = "Stored and finished, or these bytes came before", body = RawStatus, headers(("Location" = String))),

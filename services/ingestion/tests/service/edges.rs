@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use testkit::TOKEN;
 use uuid::Uuid;
 
+use super::camt::{entry, statement};
 use super::world::{World, account};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +78,35 @@ async fn decisions_that_can_never_be_kept_are_refused() {
         world.decide(&path, &"k".repeat(255), &good).await.0,
         404,
         "there is no such deposit"
+    );
+    world.finish().await;
+}
+
+/// Longer than any bank writes. What no topic or index takes stays in the raw bytes; the money is booked all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_with_endless_texts_are_booked_or_quarantined_at_once() {
+    let world = World::new("endless").await;
+    world.creditor().await;
+    let (line, reference) = (format!("<Ustrd>{}</Ustrd>", "7Q".repeat(70)), "R7".repeat(15));
+    let references = format!("<Strd><CdtrRefInf><Ref>{reference}</Ref></CdtrRefInf></Strd>");
+    for (number, texts) in [(1, line.repeat(10_000)), (2, references.repeat(50_000))] {
+        let xml = statement("2026-11-02", number, 0, &[entry(300, "NIMIC")]).xml();
+        assert!(xml.contains("<Ustrd>NIMIC</Ustrd>"), "{xml}");
+        let xml = xml.replace("<Ustrd>NIMIC</Ustrd>", &texts);
+        let (status, answer) = world.post("/v1/statements?wait=30", xml).await;
+        assert_eq!((status, &answer["state"]), (200, &json!("done")), "{answer}");
+        assert_eq!(answer["statements"][0]["payments"], 1);
+    }
+    let xml = statement("2026-11-02", 3, 0, &[entry(300, "NIMIC")]).xml();
+    let (head, rest) = xml.split_once("<IBAN>").unwrap();
+    let (_, rest) = rest.split_once("</IBAN>").unwrap();
+    let account = "7q9".repeat(7_000);
+    let xml = format!("{head}<Othr><Id>{account}</Id></Othr>{rest}");
+    let (status, answer) = world.post("/v1/statements?wait=30", xml).await;
+    assert_eq!(
+        (status, &answer["statements"][0]["reason"]),
+        (200, &json!("unknown-bank-account")),
+        "{answer}"
     );
     world.finish().await;
 }

@@ -1,0 +1,48 @@
+"""What schemathesis cannot know of the bodies that are not JSON: see "API against its document" in tests/README.md."""
+
+import json
+
+import schemathesis
+from hypothesis import strategies as st
+
+TEXT = st.text(max_size=12)
+FIELD = st.one_of(st.none(), st.booleans(), st.integers(), TEXT, st.lists(TEXT, max_size=2))
+
+GOOD = [
+    {"kind": "debtor", "external_id": "D-1", "data": {"version": 1, "kind": "person", "names": ["Ana Pop"], "language": "ro"}},
+    {"kind": "account", "external_id": "A-1", "data": {
+        "version": 1, "debtor": "D-1", "number": "C-1001", "kind": "B2C", "opened_on": "2026-01-01"}},
+    {"kind": "place", "external_id": "P-1", "data": {"version": 1, "account": "A-1", "taken_on": "2026-01-01"}},
+    {"kind": "invoice", "external_id": "I-1", "data": {
+        "version": 1, "account": "A-1", "number": "F-7001", "issued_on": "2026-01-05", "currency": "RON", "total_minor": 11900,
+        "instalments": [{"due_on": "2026-02-05", "amount_minor": 11900}]}},
+]
+
+
+@st.composite
+def line(draw):
+    """A line of a batch: mostly one that is right but for a field or two."""
+    thing = json.loads(json.dumps(draw(st.sampled_from(GOOD))))
+    for _ in range(draw(st.integers(0, 2))):
+        target = draw(st.sampled_from([thing, thing["data"]]))
+        target[draw(st.one_of(st.sampled_from(sorted(target)), TEXT))] = draw(FIELD)
+        if not isinstance(thing.get("data"), dict):
+            break
+    return draw(st.one_of(st.just(json.dumps(thing)), TEXT)) if draw(st.integers(0, 9)) == 0 else json.dumps(thing)
+
+
+LINES = st.lists(line(), max_size=6).map(lambda lines: "\n".join(lines).encode("utf-8", "replace"))
+
+schemathesis.openapi.media_type("application/x-ndjson", LINES)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_ndjson(ctx, value):
+    """Bytes as they are; anything else as one line of JSON."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+@schemathesis.serializer("application/octet-stream")
+def as_bytes(ctx, value):
+    """Bytes as they are; text as UTF-8."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
