@@ -15,7 +15,8 @@ pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// What holds for every path and is therefore written once.
 const EVERYWHERE: &str = "Errors are application/problem+json (RFC 9457). A path that is not listed answers 404, a method \
-    that is not listed 405 with `Allow`; GET is also answered as HEAD. Every answer has `x-request-id`.";
+    that is not listed 405 with `Allow`; GET is also answered as HEAD. A head that is too long answers 414 or 431 without a \
+    body. Every other answer has `x-request-id`.";
 
 /// Problem Details for HTTP APIs (RFC 9457). A problem of a kind of its own may have more members.
 #[derive(ToSchema)]
