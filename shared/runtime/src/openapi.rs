@@ -4,11 +4,14 @@
 //! answers that the door itself may give (401, 408, 413, 500, 503 …), and `application/problem+json` wherever an error has
 //! no content. So the document is as long as the door is wide, and no service can forget what is the same for all.
 
+use std::collections::BTreeSet;
+
+use axum::Router;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
-use crate::FieldError;
 use crate::problem::MEDIA_TYPE;
+use crate::{Context, FieldError};
 
 /// Methods that an operation of a document may have; others are never described.
 pub const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
@@ -264,10 +267,19 @@ fn add_refusals(operation: &mut Map<String, Value>) {
     }
 }
 
+/// The paths of a router, so that a test can hold them against the document. They are taken from its `Debug`: axum has no other
+/// way to list them.
+#[must_use]
+pub fn routes(router: &Router<Context>) -> BTreeSet<String> {
+    let text = format!("{router:?}");
+    let quoted = text.split('"').skip(1).step_by(2);
+    // Beside them it shows the fallback's own.
+    let ours = quoted.filter(|text| text.starts_with('/') && *text != "/" && !text.contains("__private__"));
+    ours.map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn paths(document: &Value) -> BTreeSet<&str> {
@@ -277,13 +289,6 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect()
-    }
-
-    /// The paths of a router, as its `Debug` shows them: axum has no other way to list them.
-    fn routes(router: &axum::Router<crate::Context>) -> BTreeSet<String> {
-        let text = format!("{router:?}");
-        let quoted = text.split('"').skip(1).step_by(2).filter(|text| text.starts_with('/'));
-        quoted.map(str::to_owned).collect()
     }
 
     #[test]

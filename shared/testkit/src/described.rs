@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use axum::http::{Method, StatusCode, header};
 use reqwest::{Client, Response};
-use runtime::openapi::METHODS;
-use runtime::{Context, Service};
+use runtime::Service;
+use runtime::openapi::{METHODS, routes};
 use serde_json::{Map, Value};
 
 use crate::TOKEN;
@@ -47,13 +47,6 @@ pub async fn every_route_is_described_and_closed<S: Service>(door: SocketAddr) {
             Walk::new(door).is_closed(method, path, open, operation).await;
         }
     }
-}
-
-/// The paths of a router, as its `Debug` shows them: axum has no other way to list them.
-fn routes(router: &axum::Router<Context>) -> BTreeSet<String> {
-    let text = format!("{router:?}");
-    let quoted = text.split('"').skip(1).step_by(2).filter(|text| text.starts_with('/'));
-    quoted.map(str::to_owned).collect()
 }
 
 struct Walk {
