@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of a whole door: what a service says of its own routes, and what the door adds to all of them.
 //!
 //! A service describes what only it knows. [`complete`] adds the operators' routes, health, metrics, the bearer scheme, the
-//! answers that the door itself may give (401, 408, 413, 500, 503 …), and `application/problem+json` wherever an error has
+//! answers that the door itself may give (401, 413, 500, 503 …), and `application/problem+json` wherever an error has
 //! no content. So the document is as long as the door is wide, and no service can forget what is the same for all.
 
 use std::collections::BTreeSet;
