@@ -133,8 +133,9 @@ fn lints(files: &[File]) -> Vec<Finding> {
     let careless = crates.filter(|krate| {
         let lints = krate.table.get("lints").and_then(Value::as_table);
         let shared = lints.is_some_and(|lints| lints.get("workspace") == Some(&Value::Boolean(true)));
-        // Test crates may panic: they write their lints out.
-        let own = krate.folder().starts_with("tests/") && lints.is_some_and(|lints| lints.contains_key("clippy"));
+        // Test crates may panic: they write their lints out. Fuzz targets are no members of the workspace.
+        let apart = krate.folder().starts_with("tests/") || krate.folder() == "fuzz";
+        let own = apart && lints.is_some_and(|lints| lints.contains_key("clippy"));
         !shared && !own
     });
     let remedy = "add [lints] workspace = true";

@@ -8,7 +8,7 @@ use runtime::{Context, Failure, Scope, Tx};
 use crate::bodies::fields::Version;
 use crate::bodies::{CreditorBody, canonical};
 use crate::clock;
-use crate::domain::creditor::{Registration, first_day};
+use crate::domain::creditor::{Registration, check_first_day, first_day};
 use crate::domain::upsert::{Verdict, judge};
 use crate::domain::{Content, Creditor, Findings, Outcome, Refusal};
 use crate::store::creditors::{self, CreditorRow, NewCreditor};
@@ -110,6 +110,9 @@ async fn check(
     let calendar = creditor.calendar().map_err(Failure::new)?;
     // The source's first day is the creditor's, not that of a calendar that it joins later.
     let asked = creditor.first_on.filter(|_| stored.is_none());
+    let mut findings = Findings::default();
+    check_first_day(asked, at.date_in(calendar.tz()), &mut findings);
+    findings.into_result().map_err(Refusal::Invalid)?;
     let begins_on = asked.unwrap_or_else(|| at.date_in(calendar.tz()));
     let open_on = calendars::register(tx, &calendar, begins_on, at).await?;
     if let Some(stored) = stored {

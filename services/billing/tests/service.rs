@@ -13,5 +13,8 @@ mod clock;
 #[path = "service/concurrency.rs"]
 mod concurrency;
 #[cfg(test)]
+#[path = "service/edges.rs"]
+mod edges;
+#[cfg(test)]
 #[path = "service/support.rs"]
 mod support;

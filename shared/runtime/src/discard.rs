@@ -41,21 +41,35 @@ impl<E: Into<Failure>> From<E> for DiscardError {
 }
 
 /// A proposal and what became of it, as people see it.
-#[derive(Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Debug, serde::Serialize, sqlx::FromRow, utoipa::ToSchema)]
 pub(crate) struct Discard {
+    /// The proposal.
     discard_id: i64,
+    /// The parked key.
     key: Uuid,
+    /// The message that is to be discarded.
     message_id: Uuid,
+    /// Where it came from.
     topic: Option<String>,
+    /// The rule that it broke.
     rule: String,
+    /// What is wrong with it.
     detail: String,
+    /// Why it is to be discarded, in the words of who proposed it.
     reason: String,
+    /// `proposed`, `approved`, `discarded`, `refused`, or `expired`: taken back, or the message was handled after all.
     state: String,
+    /// Who proposed it.
     proposed_by: String,
+    /// When.
     proposed_at: chrono::DateTime<chrono::Utc>,
+    /// Who decided: always another person.
     decided_by: Option<String>,
+    /// What that person said.
     decided_reason: Option<String>,
+    /// When.
     decided_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// When it was over: discarded, refused or expired.
     ended_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 

@@ -72,6 +72,11 @@ impl Failure {
         self.kind
     }
 
+    /// The error beneath, if it is of this type or hides one.
+    pub(crate) fn cause<E: fmt::Display + fmt::Debug + Send + Sync + 'static>(&self) -> Option<&E> {
+        self.source.downcast_ref()
+    }
+
     /// The error beneath.
     pub fn into_source(self) -> anyhow::Error {
         self.source

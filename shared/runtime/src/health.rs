@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How long a probe may take before it counts as failed.
 const PROBE: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ struct State {
 }
 
 /// The answer to a probe of health.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Report {
     /// All checks are good.
     pub ok: bool,
@@ -56,7 +57,7 @@ pub struct Report {
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Check {
     /// `database`, `topics`, `leases` …
     pub name: &'static str,
@@ -64,6 +65,7 @@ pub struct Check {
     pub ok: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub detail: Option<String>,
 }
 

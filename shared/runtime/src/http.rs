@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures::TryStreamExt;
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
@@ -48,7 +48,7 @@ pub struct Routes {
     pub own: Router<Context>,
     /// Without a token: provider webhooks, which prove themselves by signature.
     pub public: Router<Context>,
-    /// The OpenAPI 3.1 document.
+    /// The OpenAPI 3.1 document of the whole door ([`crate::openapi`]).
     pub openapi: serde_json::Value,
 }
 
@@ -75,21 +75,12 @@ pub fn router(ctx: Context, config: &HttpConfig, routes: Routes) -> Router {
     if own.has_routes() {
         own = own.route_layer(from_fn_with_state(ctx.clone(), gate));
     }
-    let openapi = Bytes::from(openapi.to_string());
     let open = Router::new()
-        .route(
-            "/livez",
-            get(async |State(ctx): State<Context>| report(&ctx.health().live())),
-        )
-        .route(
-            "/readyz",
-            get(async |State(ctx): State<Context>| report(&ctx.health().ready().await)),
-        )
-        .route("/metrics", get(async |State(ctx): State<Context>| show_metrics(&ctx)))
-        .route(
-            "/openapi.json",
-            get(async move || ([(header::CONTENT_TYPE, "application/json")], openapi)),
-        );
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(show_metrics))
+        .route("/openapi.json", get(show_document))
+        .layer(Extension(Document(Bytes::from(openapi.to_string()))));
     let limits = Limits {
         usual: Duration::from_millis(config.request_timeout_ms),
         streaming: Duration::from_secs(config.stream_timeout_seconds),
@@ -117,9 +108,38 @@ fn report(report: &health::Report) -> Response {
     (status, axum::Json(report)).into_response()
 }
 
-fn show_metrics(ctx: &Context) -> Response {
+/// Whether the process is alive: no background task has ended.
+#[utoipa::path(get, path = "/livez", tag = "health", security(()),
+    responses((status = 200, description = "Alive", body = health::Report),
+        (status = 503, description = "To be restarted", body = health::Report)))]
+pub(crate) async fn livez(State(ctx): State<Context>) -> Response {
+    report(&ctx.health().live())
+}
+
+/// Whether the process is ready: the database answers, topics exist, loops turn, no stop.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()),
+    responses((status = 200, description = "Ready", body = health::Report),
+        (status = 503, description = "Not ready; the checks say why", body = health::Report)))]
+pub(crate) async fn readyz(State(ctx): State<Context>) -> Response {
+    report(&ctx.health().ready().await)
+}
+
+/// Numbers for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", security(()),
+    responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")))]
+pub(crate) async fn show_metrics(State(ctx): State<Context>) -> Response {
     ctx.metrics().tokens(ctx.tokens().count());
     ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], ctx.metrics().render()).into_response()
+}
+
+#[derive(Clone)]
+pub(crate) struct Document(Bytes);
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
+pub(crate) async fn show_document(Extension(document): Extension<Document>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document.0).into_response()
 }
 
 /// Lets nobody to a token route without a good token, whether the route asks for its caller or not.

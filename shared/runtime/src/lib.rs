@@ -10,7 +10,7 @@
 //! | `inbox`, `outbox`, `relay` | each message once in, each message in order out |
 //! | `parked`, `discard`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
 //! | `marker`, `close_partition`, `close_whole`, `announce`, `certificate` | the day closes in order |
-//! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `terminal`, `entry` | the edges |
+//! | `http`, `openapi`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `terminal`, `entry` | the edges |
 
 pub mod announce;
 pub mod auth;
@@ -35,6 +35,7 @@ mod lease;
 mod marker;
 pub mod metrics;
 mod migrate;
+pub mod openapi;
 mod operator;
 mod outbox;
 mod parked;

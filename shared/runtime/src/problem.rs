@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use contracts::codec::EncodeError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -16,7 +17,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// One field that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the request's body, e.g. `/instalments/0/due_on`; empty: the whole body.
     pub pointer: String,
@@ -203,8 +204,16 @@ impl IntoResponse for Problem {
 }
 
 impl From<Failure> for Problem {
-    /// 503: the caller tries again. The cause is logged here, once.
+    /// 503: the caller tries again. 413 where that can never help: what was asked for makes a message that no topic takes. The
+    /// cause is logged here, once.
     fn from(failure: Failure) -> Self {
+        if let Some(EncodeError::TooLarge { bytes, limit }) = failure.cause() {
+            tracing::warn!(error = %failure, "a request makes too large a message and is answered 413");
+            let detail = format!("this makes a message of {bytes} bytes, and one has at most {limit}: send less of it");
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE)
+                .with_kind("message-too-large")
+                .with_detail(detail);
+        }
         tracing::error!(error = %failure, "a request failed and will be answered 503");
         Self::unavailable(RETRY_AFTER_SECONDS)
     }
@@ -275,6 +284,21 @@ mod tests {
             (503, &HeaderValue::from(5))
         );
         assert!(!body.to_string().contains("CANARY"), "causes stay in the log");
+    }
+
+    #[tokio::test]
+    async fn what_never_fits_a_message_is_not_asked_for_again() {
+        let error = EncodeError::TooLarge {
+            bytes: 1_100_000,
+            limit: 1_000_000,
+        };
+        let failure = Failure::from(anyhow::Error::new(error).context("encoding DebtorRegistered"));
+        let (status, headers, body) = parts(failure.into()).await;
+        assert_eq!(
+            (status.as_u16(), body["type"].as_str()),
+            (413, Some("urn:incasso:problem:message-too-large"))
+        );
+        assert!(!headers.contains_key(header::RETRY_AFTER));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Definition {
     pub routes: axum::Router<Context>,
     /// Routes without a token (provider webhooks).
     pub public_routes: axum::Router<Context>,
-    /// The OpenAPI 3.1 document.
+    /// The OpenAPI 3.1 document of these routes; the door completes it ([`crate::openapi`]).
     pub openapi: serde_json::Value,
     /// Loops that run beside the workers; one that ends takes the process down.
     pub tasks: Vec<BackgroundTask>,

@@ -177,11 +177,10 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         close,
         routes,
         public_routes,
-        mut openapi,
+        openapi,
         tasks: own,
         ..
     } = definition;
-    crate::operator::openapi::describe(&mut openapi);
     let (stop, alone) = (CancellationToken::new(), CancellationToken::new());
     #[expect(
         clippy::disallowed_methods,
@@ -225,7 +224,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         http::Routes {
             own: routes,
             public: public_routes,
-            openapi,
+            openapi: crate::openapi::complete(openapi)?,
         },
     );
     let server = http::Server::start(&ctx.settings().http, router, stop.clone()).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::catalogue::Topic;
+use contracts::codec::EncodeError;
 use contracts::{Message, MessageKey, codec};
 use kernel::{MessageId, Timestamp};
 use sqlx::{PgConnection, Postgres, Transaction};
@@ -159,10 +160,15 @@ impl Tx {
         if topic.writer != self.ctx.service() || !topic.events.contains(&M::TYPE) {
             return Err(anyhow::anyhow!("{} may not put {} on {}", self.ctx.service(), M::TYPE, topic.name).into());
         }
-        let payload = codec::encode(event).map_err(|error| anyhow::anyhow!("encoding {}: {error}", M::TYPE))?;
-        if payload.len() > topic.max_bytes {
-            return Err(anyhow::anyhow!("{} of {} bytes exceeds {}", M::TYPE, payload.len(), topic.max_bytes).into());
-        }
+        let payload = codec::encode(event).and_then(|payload| match payload.len() {
+            bytes if bytes > topic.max_bytes => Err(EncodeError::TooLarge {
+                bytes,
+                limit: topic.max_bytes,
+            }),
+            _ => Ok(payload),
+        });
+        // The type of the error stays beneath: a caller by HTTP is told that this can never succeed.
+        let payload = payload.map_err(|error| anyhow::Error::new(error).context(format!("encoding {}", M::TYPE)))?;
         self.out.push(Outgoing {
             topic: topic.name.to_owned(),
             partition,

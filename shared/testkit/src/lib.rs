@@ -4,8 +4,10 @@
 //! - [`Record`], [`Outgoing`]: what lies on a topic, byte for byte, and what a test puts there
 //! - [`eventually`]: waiting for what happens in its own time
 //! - [`dump`]: tables as text that two runs can be compared by
+//! - [`every_route_is_described_and_closed`]: a service against its own OpenAPI document
 //! - [`Door`]: PostgreSQL gone and back, for one service
 
+mod described;
 mod door;
 mod exactly_once;
 mod fixture;
@@ -15,6 +17,7 @@ mod topics;
 pub mod toy;
 mod waiting;
 
+pub use described::every_route_is_described_and_closed;
 pub use door::Door;
 pub use exactly_once::{Case, CrashOnce, Left, exactly_once, left, reset_positions};
 pub use fixture::Fixture;

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document.
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use runtime::openapi::{Link, link};
+use utoipa::OpenApi;
 
 use super::routes;
 
@@ -17,30 +17,65 @@ use super::routes;
         routes::get_account, routes::get_account_allocations, routes::get_invoice_allocations,
         routes::get_payment_allocations,
     ),
-    modifiers(&Bearer),
     security(("bearer" = [])),
     tags((name = "accounts", description = "What is owed, and what waits"), (name = "allocations", description = "Where money went")),
 )]
 struct Document;
 
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", scheme);
-    }
-}
+/// How to get from one answer to the next question.
+const LINKS: &[Link] = &[
+    Link {
+        from: "get_account",
+        to: "get_account_allocations",
+        parameters: &[("id", "$response.body#/account_id")],
+        body: &[],
+    },
+    Link {
+        from: "get_account",
+        to: "get_invoice_allocations",
+        parameters: &[("id", "$response.body#/items/0/invoice_id")],
+        body: &[],
+    },
+    Link {
+        from: "get_account_allocations",
+        to: "get_account_allocations",
+        parameters: &[("id", "$request.path.id"), ("cursor", "$response.body#/next_cursor")],
+        body: &[],
+    },
+    Link {
+        from: "get_account_allocations",
+        to: "get_invoice_allocations",
+        parameters: &[("id", "$response.body#/allocations/0/invoice_id")],
+        body: &[],
+    },
+    Link {
+        from: "get_account_allocations",
+        to: "get_payment_allocations",
+        parameters: &[("id", "$response.body#/allocations/0/payment_id")],
+        body: &[],
+    },
+    Link {
+        from: "get_invoice_allocations",
+        to: "get_account",
+        parameters: &[("id", "$response.body#/allocations/0/account_id")],
+        body: &[],
+    },
+    Link {
+        from: "get_payment_allocations",
+        to: "get_account",
+        parameters: &[("id", "$response.body#/allocations/0/account_id")],
+        body: &[],
+    },
+];
 
 /// The document as JSON.
 ///
 /// # Errors
 /// Never; serde's error if it should.
 pub(crate) fn document() -> serde_json::Result<serde_json::Value> {
-    serde_json::to_value(Document::openapi())
+    let mut document = serde_json::to_value(Document::openapi())?;
+    link(&mut document, LINKS);
+    Ok(document)
 }
 
 #[cfg(test)]

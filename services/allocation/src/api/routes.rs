@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use kernel::{AccountId, InvoiceId, PaymentId};
+use runtime::openapi::ReadRefusals;
 use runtime::{Caller, Context, Problem};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::shown::{AccountAnswer, AllocationAnswer, AllocationsAnswer, FundsAnswer, ItemAnswer, Refusals};
+use super::shown::{AccountAnswer, AllocationAnswer, AllocationsAnswer, FundsAnswer, ItemAnswer};
 use crate::store::read::{self, AccountShown, Wanted};
 
 /// Rows of a page when the caller does not say.
@@ -26,9 +27,13 @@ const MOST: i64 = 1000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     /// `next_cursor` of the page before.
+    #[param(
+        nullable = false,
+        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][0-9]{1,18}$"
+    )]
     cursor: Option<String>,
     /// Rows of the page, 1 to 1000; 100 when left out.
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(nullable = false, minimum = 1, maximum = 1000)]
     limit: Option<i64>,
 }
 
@@ -91,7 +96,7 @@ async fn account(conn: &mut PgConnection, caller: &Caller, id: AccountId) -> Res
 
 /// What is open on an account, and what waits as credit.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(IdPath),
-    responses((status = 200, description = "The account", body = AccountAnswer), Refusals))]
+    responses((status = 200, description = "The account", body = AccountAnswer), ReadRefusals))]
 pub(crate) async fn get_account(
     State(ctx): State<Context>,
     caller: Caller,
@@ -126,7 +131,7 @@ pub(crate) async fn get_account(
 
 /// All rows of an account, the oldest first.
 #[utoipa::path(get, path = "/v1/accounts/{id}/allocations", tag = "allocations", params(IdPath, PageQuery),
-    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), Refusals))]
+    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), ReadRefusals))]
 pub(crate) async fn get_account_allocations(
     State(ctx): State<Context>,
     caller: Caller,
@@ -150,7 +155,7 @@ pub(crate) async fn get_account_allocations(
 
 /// Rows of an invoice, with its items.
 #[utoipa::path(get, path = "/v1/invoices/{id}/allocations", tag = "allocations", params(IdPath, PageQuery),
-    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), Refusals))]
+    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), ReadRefusals))]
 pub(crate) async fn get_invoice_allocations(
     State(ctx): State<Context>,
     caller: Caller,
@@ -181,7 +186,7 @@ pub(crate) async fn get_invoice_allocations(
 
 /// Rows of a payment on all accounts that the caller may see, with what of it is credit.
 #[utoipa::path(get, path = "/v1/payments/{id}/allocations", tag = "allocations", params(IdPath, PageQuery),
-    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), Refusals))]
+    responses((status = 200, description = "A page of rows", body = AllocationsAnswer), ReadRefusals))]
 pub(crate) async fn get_payment_allocations(
     State(ctx): State<Context>,
     caller: Caller,

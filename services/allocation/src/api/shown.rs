@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contracts::Explanation;
 use kernel::{BusinessDate, Currency, InvoiceId, Money, Timestamp};
 use serde::Serialize;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::position::Item;
@@ -324,43 +324,4 @@ impl From<&Explanation> for ExplanationAnswer {
             considered: explanation.considered.iter().map(considered).collect(),
         }
     }
-}
-
-/// A problem by RFC 9457.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only its schema is used; runtime::Problem writes it")]
-pub(crate) struct ProblemBody {
-    /// `about:blank`, or `urn:incasso:problem:` and a name.
-    #[schema(rename = "type")]
-    kind: String,
-    /// The status in words.
-    title: String,
-    /// The HTTP status.
-    status: u16,
-    /// What happened, in words.
-    detail: Option<String>,
-}
-
-/// Refusals.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its description is used")]
-pub(crate) enum Refusals {
-    /// The id, the cursor or the limit cannot be read.
-    #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] ProblemBody),
-    /// No token, or one that is unknown or expired.
-    #[response(status = 401, content_type = "application/problem+json", headers(("WWW-Authenticate" = String)))]
-    Unauthorized(#[to_schema] ProblemBody),
-    /// The token does not act for the creditor.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
-    /// Nothing of this id is known here (yet).
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] ProblemBody),
-    /// A bug; the log says which.
-    #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
-    /// The database does not answer; ask again later.
-    #[response(status = 503, content_type = "application/problem+json", headers(("Retry-After" = u32)))]
-    Unavailable(#[to_schema] ProblemBody),
 }

@@ -74,5 +74,6 @@ async fn every_question_has_an_answer_or_a_problem() {
         );
     }
     assert_eq!(world.ask(&path, "nobody's").await.0, 401);
+    testkit::every_route_is_described_and_closed::<allocation::Allocation>(world.allocation.http()).await;
     fixture_world.stop().await;
 }

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use kernel::{BusinessDate, Timestamp};
 use runtime::Problem;
+use runtime::openapi::ProblemBody;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -127,88 +128,12 @@ pub struct ThingPath {
     #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     pub creditor: String,
     /// The ERP's own id of the thing, percent-encoded.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+    )]
     pub external_id: String,
-}
-
-/// A problem by RFC 9457.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only its schema is used; runtime::Problem writes it")]
-pub struct ProblemBody {
-    /// `about:blank`, or `urn:incasso:problem:` and a name.
-    #[schema(rename = "type")]
-    kind: String,
-    /// The status in words.
-    title: String,
-    /// The HTTP status.
-    status: u16,
-    /// What happened, in words.
-    detail: Option<String>,
-    /// Fields that break rules.
-    errors: Option<Vec<FieldErrorBody>>,
-}
-
-/// A field that breaks a rule.
-#[derive(Serialize, ToSchema)]
-pub struct FieldErrorBody {
-    /// JSON Pointer (RFC 6901) into the body; empty: the body as a whole.
-    pub pointer: String,
-    /// The rule's stable name.
-    pub rule: String,
-    /// What to change.
-    pub detail: String,
-}
-
-impl From<FieldError> for FieldErrorBody {
-    fn from(error: FieldError) -> Self {
-        Self {
-            pointer: error.pointer,
-            rule: error.rule.to_owned(),
-            detail: error.detail,
-        }
-    }
-}
-
-/// Refusals of a GET.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its description is used")]
-pub enum ReadRefusals {
-    /// The path cannot be read.
-    #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] ProblemBody),
-    /// No token, or one that is unknown or expired.
-    #[response(status = 401, content_type = "application/problem+json", headers(("WWW-Authenticate" = String)))]
-    Unauthorized(#[to_schema] ProblemBody),
-    /// The token may not do this.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
-    /// There is no such thing.
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] ProblemBody),
-    /// A bug; the log says which.
-    #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
-    /// Something that is needed does not answer; the same may be sent again.
-    #[response(status = 503, content_type = "application/problem+json", headers(("Retry-After" = u32)))]
-    Unavailable(#[to_schema] ProblemBody),
-}
-
-/// What a request with a body can be refused for beside that.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its description is used")]
-pub enum BodyRefusals {
-    /// The body did not arrive in time.
-    #[response(status = 408, content_type = "application/problem+json")]
-    Timeout(#[to_schema] ProblemBody),
-    /// The body is larger than this route takes.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] ProblemBody),
-    /// Another media type is needed.
-    #[response(status = 415, content_type = "application/problem+json")]
-    MediaType(#[to_schema] ProblemBody),
-    /// Fields break rules; `errors` names them.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Unprocessable(#[to_schema] ProblemBody),
 }
 
 /// The version is stored with other content.
@@ -221,10 +146,14 @@ pub enum BodyRefusals {
 #[expect(dead_code, reason = "only its description is used")]
 pub struct VersionConflict(#[to_schema] ProblemBody);
 
+/// A finding as answers show it.
+pub fn shown_error(error: FieldError) -> runtime::FieldError {
+    runtime::FieldError::new(error.pointer, error.rule, error.detail)
+}
+
 /// 422 with these fields.
 pub fn unprocessable(errors: Vec<FieldError>) -> Problem {
-    let field = |error: FieldError| runtime::FieldError::new(error.pointer, error.rule, error.detail);
-    Problem::unprocessable(errors.into_iter().map(field).collect())
+    Problem::unprocessable(errors.into_iter().map(shown_error).collect())
 }
 
 /// A refusal as an answer.

@@ -14,11 +14,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use runtime::openapi::{BodyRefusals, ReadRefusals};
 use runtime::{Caller, Context, Failure, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answers::{BodyRefusals, CreditorPath, ReadRefusals, media_type, path};
+use super::answers::{CreditorPath, media_type, path};
 use super::lines::{Line, Lines};
 use super::report::{Report, ReportLine, in_data};
 use super::require_writer;

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use kernel::{BusinessDate, CalendarId, Timestamp};
+use runtime::openapi::{BodyRefusals, ReadRefusals};
 use runtime::{Caller, Context, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answers::{BodyRefusals, ReadRefusals, json, unprocessable};
+use super::answers::{json, unprocessable};
 use crate::clock;
 use crate::config::{ClockMode, Config};
 use crate::domain::FieldError;
@@ -36,7 +37,7 @@ pub struct CalendarShown {
 
 /// Shows all calendars.
 #[utoipa::path(get, path = "/v1/calendars", tag = "clock",
-    responses((status = 200, description = "In order of their names", body = Vec<CalendarShown>), ReadRefusals))]
+    responses((status = 200, description = "In order of their names", body = Vec<CalendarShown>)))]
 pub async fn get_calendars(State(ctx): State<Context>, _caller: Caller) -> Result<Json<Vec<CalendarShown>>, Problem> {
     let rows = calendars::all(ctx.pool()).await?;
     let shown = rows.into_iter().map(|row| CalendarShown {
@@ -100,7 +101,8 @@ pub async fn post_close(
         .await?
         .ok_or_else(unknown)?;
     drop(conn);
-    if open_on.days_until(body.through) >= DAYS_MAX {
+    // The last day that there is has no day after it to open.
+    if open_on.days_until(body.through) >= DAYS_MAX || body.through == BusinessDate::MAX {
         let detail = format!("{open_on} is open; one call closes at most {DAYS_MAX} days");
         return Err(unprocessable(vec![FieldError {
             pointer: "/through".to_owned(),

@@ -1,9 +1,9 @@
 //! The OpenAPI 3.1 document.
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use runtime::openapi::{Link, link};
+use utoipa::OpenApi;
 
-use super::{answers, batch, clock, report, things};
+use super::{batch, clock, report, things};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,8 +22,7 @@ use super::{answers, batch, clock, report, things};
         things::put_invoice, things::get_invoice,
         batch::post_batch, clock::get_calendars, clock::post_close,
     ),
-    components(schemas(batch::BatchLineBody, report::ReportLine, answers::ProblemBody)),
-    modifiers(&Bearer),
+    components(schemas(batch::BatchLineBody, report::ReportLine)),
     security(("bearer" = [])),
     tags(
         (name = "creditors", description = "Who is owed"),
@@ -37,24 +36,99 @@ use super::{answers, batch, clock, report, things};
 )]
 struct Document;
 
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", scheme);
-    }
-}
+/// How to get from one answer to the next question.
+const LINKS: &[Link] = &[
+    Link {
+        from: "put_creditor",
+        to: "get_creditor",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[],
+    },
+    Link {
+        from: "put_creditor",
+        to: "put_debtor",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[],
+    },
+    Link {
+        from: "put_creditor",
+        to: "post_batch",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[],
+    },
+    Link {
+        from: "put_debtor",
+        to: "get_debtor",
+        parameters: &[
+            ("creditor", "$request.path.creditor"),
+            ("external_id", "$request.path.external_id"),
+        ],
+        body: &[],
+    },
+    Link {
+        from: "put_debtor",
+        to: "put_account",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[("debtor", "$request.path.external_id")],
+    },
+    Link {
+        from: "put_account",
+        to: "get_account",
+        parameters: &[
+            ("creditor", "$request.path.creditor"),
+            ("external_id", "$request.path.external_id"),
+        ],
+        body: &[],
+    },
+    Link {
+        from: "put_account",
+        to: "put_place",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[("account", "$request.path.external_id")],
+    },
+    Link {
+        from: "put_account",
+        to: "put_invoice",
+        parameters: &[("creditor", "$request.path.creditor")],
+        body: &[("account", "$request.path.external_id")],
+    },
+    Link {
+        from: "put_place",
+        to: "get_place",
+        parameters: &[
+            ("creditor", "$request.path.creditor"),
+            ("external_id", "$request.path.external_id"),
+        ],
+        body: &[],
+    },
+    Link {
+        from: "put_invoice",
+        to: "get_invoice",
+        parameters: &[
+            ("creditor", "$request.path.creditor"),
+            ("external_id", "$request.path.external_id"),
+        ],
+        body: &[],
+    },
+    Link {
+        from: "get_calendars",
+        to: "post_close",
+        parameters: &[],
+        body: &[
+            ("calendar", "$response.body#/0/calendar"),
+            ("through", "$response.body#/0/open_on"),
+        ],
+    },
+];
 
 /// The document as JSON.
 ///
 /// # Errors
 /// Never; serde's error if it should.
 pub fn document() -> serde_json::Result<serde_json::Value> {
-    serde_json::to_value(Document::openapi())
+    let mut document = serde_json::to_value(Document::openapi())?;
+    link(&mut document, LINKS);
+    Ok(document)
 }
 
 #[cfg(test)]
@@ -63,46 +137,50 @@ mod tests {
 
     use super::*;
 
-    /// Every operation of the document: method, path, statuses.
-    fn operations() -> Vec<(String, String, BTreeSet<String>)> {
-        let document = document().unwrap();
+    /// The document of the whole door, and of it the operations of billing's own: method, path, statuses.
+    fn operations() -> (serde_json::Value, Vec<(String, String, BTreeSet<String>)>) {
+        let own = document().unwrap();
+        let whole = runtime::openapi::complete(own.clone()).unwrap();
         let mut operations = Vec::new();
-        for (path, item) in document["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap() {
+        for path in own["paths"].as_object().unwrap().keys() {
+            for (method, operation) in whole["paths"][path].as_object().unwrap() {
                 let statuses = operation["responses"].as_object().unwrap().keys().cloned().collect();
                 operations.push((method.clone(), path.clone(), statuses));
             }
         }
-        operations
+        (whole, operations)
     }
 
     #[test]
     fn every_answer_is_in_the_document() {
-        let document = document().unwrap();
+        let (document, operations) = operations();
         assert_eq!(document["openapi"], "3.1.0");
-        let always = ["400", "401", "403", "404", "500", "503"];
-        let with_body = ["408", "413", "415", "422"];
-        let operations = operations();
         assert_eq!(operations.len(), 13);
         for (method, path, statuses) in operations {
-            let mut expected: BTreeSet<String> = always.into_iter().chain(["200"]).map(str::to_owned).collect();
+            let mut expected = vec!["200", "401", "500", "503"];
+            if path != "/v1/calendars" {
+                expected.extend(["403", "404"]);
+            }
+            if path.contains('{') || method != "get" {
+                expected.push("400");
+            }
             if method != "get" {
-                expected.extend(with_body.map(str::to_owned));
+                expected.extend(["413", "415", "422"]);
             }
             if method == "put" {
-                expected.extend(["201".to_owned(), "409".to_owned()]);
+                expected.extend(["201", "409"]);
             }
+            let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(statuses, expected, "{method} {path}");
         }
     }
 
     #[test]
     fn bodies_refuse_unknown_fields_and_every_reference_resolves() {
-        let document = document().unwrap();
+        let (document, _) = operations();
         let schemas = document["components"]["schemas"].as_object().unwrap();
         for (name, schema) in schemas {
-            let is_body =
-                name.ends_with("Body") && !["ProblemBody", "FieldErrorBody", "BatchLineBody"].contains(&name.as_str());
+            let is_body = name.ends_with("Body") && !["ProblemBody", "BatchLineBody"].contains(&name.as_str());
             if is_body {
                 assert_eq!(schema["additionalProperties"], false, "{name}");
             }

@@ -10,7 +10,7 @@ use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::FieldErrorBody;
+use super::answers::shown_error;
 use crate::bodies::Kind;
 use crate::domain::{FieldError, Outcome, Refusal};
 use crate::puts::outcome_word;
@@ -35,7 +35,7 @@ pub struct ReportLine {
     pub outcome: &'static str,
     /// Fields that break rules; pointers are into the line: `/data/instalments/0/due_on`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldErrorBody>,
+    pub errors: Vec<runtime::FieldError>,
 }
 
 impl ReportLine {
@@ -48,7 +48,7 @@ impl ReportLine {
             id: None,
             status,
             outcome,
-            errors: vec![error.into()],
+            errors: vec![shown_error(error)],
         }
     }
 
@@ -61,7 +61,7 @@ impl ReportLine {
             id: None,
             status: 422,
             outcome: "invalid",
-            errors: errors.into_iter().map(FieldErrorBody::from).collect(),
+            errors: errors.into_iter().map(shown_error).collect(),
         }
     }
 
@@ -85,7 +85,7 @@ impl ReportLine {
             }
             Err(Refusal::Invalid(errors)) => (None, 422, errors.into_iter().map(in_data).collect()),
         };
-        let errors = errors.into_iter().map(FieldErrorBody::from).collect();
+        let errors = errors.into_iter().map(shown_error).collect();
         Self {
             line,
             kind: Some(kind),

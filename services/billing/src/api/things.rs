@@ -6,11 +6,12 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use kernel::CreditorId;
+use runtime::openapi::{BodyRefusals, ReadRefusals};
 use runtime::{Caller, Context, Failure, Problem};
 
 use super::answers::{
-    AccountShown, BodyRefusals, CreditorPath, CreditorShown, DebtorShown, InvoiceShown, PlaceShown, PutAnswer,
-    ReadRefusals, ThingPath, VersionConflict, json, path, refused, unprocessable,
+    AccountShown, CreditorPath, CreditorShown, DebtorShown, InvoiceShown, PlaceShown, PutAnswer, ThingPath,
+    VersionConflict, json, path, refused, unprocessable,
 };
 use super::require_writer;
 use crate::bodies::fields::ExternalId;

@@ -72,10 +72,10 @@ pub struct ContactPointBody {
     /// Purposes that the debtor agreed to: `invoice`, `dunning`, `marketing` …; empty when unknown.
     #[serde(
         default,
-        deserialize_with = "super::fields::few_of",
+        deserialize_with = "super::fields::some_twenty_of",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schema(max_items = 100)]
+    #[schema(max_items = 20)]
     pub authorised_for: Vec<Kind>,
 }
 

@@ -348,6 +348,14 @@ pub fn few_of<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -
     listed(deserializer, 0, 100)
 }
 
+/// A list of at most 20, for lists in lists: with 100 of 100 a debtor would not fit a message.
+///
+/// # Errors
+/// More than that, or an element that is none.
+pub fn some_twenty_of<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    listed(deserializer, 0, 20)
+}
+
 /// A list of 1 to 100.
 ///
 /// # Errors

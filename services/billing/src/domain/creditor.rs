@@ -180,6 +180,19 @@ impl Creditor {
     }
 }
 
+/// Days that a new creditor's first day may lie back: each is closed, one by one, before today's.
+const FIRST_DAYS_BACK: i64 = 3_660;
+
+/// Days that it may lie ahead.
+const FIRST_DAYS_AHEAD: i64 = 366;
+
+/// Whether a new creditor's first day is one that somebody may mean: a mistyped year would close centuries of days.
+pub fn check_first_day(asked: Option<BusinessDate>, today: BusinessDate, findings: &mut Findings) {
+    let (from, to) = (today.plus_days(-FIRST_DAYS_BACK), today.plus_days(FIRST_DAYS_AHEAD));
+    let plausible = asked.is_none_or(|asked| (from..=to).contains(&asked));
+    findings.require(plausible, "/first_on", "range", format!("not between {from} and {to}"));
+}
+
 /// The first day that counts for a new creditor: what its source says, else the day that is open in its calendar.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Tokens by what they may do; the file has their hashes.
 pub const ERP: &str = "erp-token";
 pub const READER: &str = "reader-token";
-pub const ADMIN: &str = "admin-token";
+pub const ADMIN: &str = testkit::TOKEN;
 pub const OTHER: &str = "other-token";
 
 /// One or more instances over the same database and topics.
@@ -148,6 +148,10 @@ impl Bed {
 }
 
 impl Instance {
+    pub fn http(&self) -> std::net::SocketAddr {
+        self.running.http()
+    }
+
     pub fn pool(&self) -> &sqlx::PgPool {
         self.running.ctx().pool()
     }

@@ -6,31 +6,70 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use contracts::MessageKey;
-use kernel::{AccountId, InvoiceId};
+use kernel::{AccountId, BusinessDate, InvoiceId};
 use runtime::http::Json as Body;
+use runtime::openapi::{BodyRefusals, ReadRefusals};
 use runtime::{Caller, Context, FieldError, Problem, Scope, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{creditors_of, id, require_clerk};
+use super::{creditors_of, id, require_clerk, rows};
 use crate::booking::{self, Decided, Session};
 use crate::domain::ledger::Kind;
 use crate::store::deposits::{self, Deposit};
 use crate::store::read::{self, After, DepositFilter, DepositView};
 use crate::store::registry;
 
+/// Assignments of one decision at most: beyond that they belong into more than one.
+const ASSIGNMENTS_MAX: usize = 200;
+
+/// Invoices that one assignment may mean.
+const INVOICES_MAX: usize = 100;
+
+/// Characters of a reason.
+const REASON_MAX: usize = 500;
+
+/// Bytes of an idempotency key.
+const KEY_MAX: usize = 255;
+
 /// Which deposits to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// `next` of the page before.
+    #[param(
+        nullable = false,
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    )]
     cursor: Option<String>,
     /// Rows, 1 to 500; 100 if left out.
+    #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<i64>,
-    /// `payment` or `settlement`.
-    kind: Option<String>,
+    /// Only these; both if left out.
+    #[param(inline, nullable = false)]
+    kind: Option<DepositKind>,
+}
+
+/// What unidentified money is.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DepositKind {
+    /// A payment that no reference leads anywhere.
+    Payment,
+    /// A provider's payout of money that was counted already.
+    Settlement,
+}
+
+impl DepositKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Settlement => "settlement",
+        }
+    }
 }
 
 /// One page of unidentified money.
@@ -46,7 +85,7 @@ fn cursor(text: &str) -> Result<After, Problem> {
     let read = || {
         let (on, id) = text.split_once('_')?;
         Some(After {
-            value_on: on.parse().ok()?,
+            value_on: BusinessDate::parse(on).ok()?.naive(),
             deposit_id: id.parse().ok()?,
         })
     };
@@ -54,17 +93,17 @@ fn cursor(text: &str) -> Result<After, Problem> {
 }
 
 /// Unidentified money of the creditors that the token acts for.
-#[utoipa::path(get, path = "/v1/deposits", params(ListQuery), tag = "deposits",
-    responses((status = 200, body = DepositPage), (status = 400, description = "a cursor that this route did not give")))]
+#[utoipa::path(get, path = "/v1/deposits", operation_id = "list_deposits", params(ListQuery), tag = "deposits",
+    responses((status = 200, description = "A page, the oldest value date first", body = DepositPage)))]
 pub async fn list(
     State(ctx): State<Context>,
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<DepositPage>, Problem> {
-    let limit = query.limit.unwrap_or(100).clamp(1, 500);
+    let limit = rows(query.limit)?;
     let filter = DepositFilter {
         creditors: creditors_of(&caller),
-        kind: query.kind.as_deref(),
+        kind: query.kind.map(DepositKind::word),
         after: query.cursor.as_deref().map(cursor).transpose()?,
         limit,
     };
@@ -82,9 +121,11 @@ pub async fn list(
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssignRequest {
-    /// At least one; accounts of the deposit's creditor, in its currency.
+    /// At least one; accounts of the deposit's creditor, in its currency, each once.
+    #[schema(min_items = 1, max_items = 200)]
     pub assignments: Vec<AssignPart>,
-    /// Why, in the person's words.
+    /// Why, in the person's words: one line, not blank.
+    #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
     /// For a deposit of kind `settlement` only: the person says that what is assigned is no payout of money that was counted
     /// already, so that it counts as received from now on. Without it a settlement is not assigned.
@@ -100,10 +141,11 @@ pub struct AssignPart {
     #[schema(value_type = Uuid)]
     pub account_id: AccountId,
     /// Positive, in minor units of the deposit's currency.
+    #[schema(minimum = 1)]
     pub amount_minor: i64,
     /// Invoices that are meant.
     #[serde(default)]
-    #[schema(value_type = Vec<Uuid>)]
+    #[schema(value_type = Vec<Uuid>, max_items = 100)]
     pub invoice_ids: Vec<InvoiceId>,
 }
 
@@ -119,16 +161,15 @@ pub struct AssignAnswer {
 }
 
 /// Assigns (parts of) a deposit to accounts.
-#[utoipa::path(post, path = "/v1/deposits/{id}/assignments", tag = "deposits",
+#[utoipa::path(post, path = "/v1/deposits/{id}/assignments", operation_id = "assign_deposit", tag = "deposits",
     params(("id" = Uuid, Path, description = "the deposit: the id of its payment"),
-           ("Idempotency-Key" = Option<String>, Header, description = "the same key and body again gets the first answer again")),
+           ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", nullable = false,
+            description = "the same key and body again gets the first answer again")),
     request_body = AssignRequest,
     responses(
-        (status = 200, body = AssignAnswer),
-        (status = 403, description = "not the role, or above the token's limit"),
-        (status = 404, description = "no open deposit, or another creditor's"),
-        (status = 409, description = "less is left than is assigned, a provider's payout, an account is held up, or the key was used for something else"),
-        (status = 422, description = "errors name the field and the rule")))]
+        (status = 200, description = "Assigned", body = AssignAnswer),
+        (status = 409, description = "Less is left than is assigned, a provider's payout, an account is held up, or the key was used for something else"),
+        ReadRefusals, BodyRefusals))]
 pub async fn assign(
     State(ctx): State<Context>,
     caller: Caller,
@@ -140,10 +181,7 @@ pub async fn assign(
     let deposit_id = id(&text)?;
     let total = check(&request)?;
     let asked = serde_json::to_string(&(deposit_id, &request)).map_err(|_| Problem::internal())?;
-    let given = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .map(str::to_owned);
+    let given = idempotency_key(&headers)?;
     let mut tx = ctx.begin(Scope::Service).await?;
     // Locked before the key is looked for: of two equal requests at once the second finds the first one's answer.
     let open = deposits::lock(tx.conn(), &BTreeSet::from([deposit_id])).await?;
@@ -186,6 +224,19 @@ pub async fn assign(
     Ok(Json(answer))
 }
 
+/// The key of a decision, if there is one. One that cannot be kept is refused: a caller that sends it relies on it.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = key.to_str().ok().filter(|text| {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        visible && (1..=KEY_MAX).contains(&text.len())
+    });
+    let wrong = || Problem::bad_request("Idempotency-Key: 1 to 255 visible ASCII characters without blanks");
+    text.map(|text| Some(text.to_owned())).ok_or_else(wrong)
+}
+
 /// The answer that this key got before; 409 where that was to another request.
 async fn answered(tx: &mut Tx, caller: &Caller, key: Option<&str>, asked: &str) -> Result<Option<Value>, Problem> {
     let Some(key) = key else { return Ok(None) };
@@ -211,11 +262,25 @@ fn decided(request: &AssignRequest) -> Vec<Decided> {
 /// What can be seen without the database; gives the total.
 fn check(request: &AssignRequest) -> Result<i64, Problem> {
     let mut errors = Vec::new();
+    let mut broken = |pointer: &str, rule: &str, detail: &str| errors.push(FieldError::new(pointer, rule, detail));
     if request.assignments.is_empty() {
-        errors.push(FieldError::new("/assignments", "required", "at least one assignment"));
+        broken("/assignments", "required", "at least one assignment");
+    }
+    if request.assignments.len() > ASSIGNMENTS_MAX {
+        broken(
+            "/assignments",
+            "max-items",
+            "at most 200; make more than one decision of it",
+        );
     }
     if request.reason.trim().is_empty() {
-        errors.push(FieldError::new("/reason", "required", "say why"));
+        broken("/reason", "required", "say why");
+    }
+    if request.reason.chars().count() > REASON_MAX {
+        broken("/reason", "max-length", "at most 500 characters");
+    }
+    if request.reason.chars().any(char::is_control) {
+        broken("/reason", "control-characters", "one line, without control characters");
     }
     let mut accounts = BTreeSet::new();
     let mut total = Some(0_i64);
@@ -225,6 +290,13 @@ fn check(request: &AssignRequest) -> Result<i64, Problem> {
                 format!("/assignments/{at}/amount_minor"),
                 "positive",
                 "an amount above 0",
+            ));
+        }
+        if part.invoice_ids.len() > INVOICES_MAX {
+            errors.push(FieldError::new(
+                format!("/assignments/{at}/invoice_ids"),
+                "max-items",
+                "at most 100 invoices",
             ));
         }
         if !accounts.insert(part.account_id) {

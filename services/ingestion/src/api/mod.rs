@@ -45,6 +45,19 @@ fn id(text: &str) -> Result<Uuid, Problem> {
         .map_err(|_| Problem::not_found("there is nothing with this id: ids are UUIDs"))
 }
 
+/// Rows of a page where the caller does not say.
+const PAGE: i64 = 100;
+
+/// How many rows a page has: 1 to 500.
+fn rows(limit: Option<i64>) -> Result<i64, Problem> {
+    let limit = limit.unwrap_or(PAGE);
+    if (1..=500).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::bad_request("limit must be from 1 to 500"))
+    }
+}
+
 /// Creditor codes that a caller may see; `None` for all.
 fn creditors_of(caller: &Caller) -> Option<&[String]> {
     (!caller.may_act_for_all()).then_some(caller.creditors.as_slice())

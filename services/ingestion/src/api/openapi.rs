@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document, made of what the routes say of themselves.
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use runtime::openapi::{Link, link};
+use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,29 +20,76 @@ use utoipa::{Modify, OpenApi};
         super::quarantine::replay,
         super::webhook::payu_latam
     ),
-    modifiers(&Bearer),
     security(("bearer" = []))
 )]
 struct Document;
 
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", bearer);
-    }
-}
+/// How to get from one answer to the next question.
+const LINKS: &[Link] = &[
+    Link {
+        from: "upload_statement",
+        to: "show_raw",
+        parameters: &[("id", "$response.body#/raw_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_deposits",
+        to: "assign_deposit",
+        parameters: &[("id", "$response.body#/deposits/0/deposit_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_deposits",
+        to: "show_payment",
+        parameters: &[("id", "$response.body#/deposits/0/deposit_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_deposits",
+        to: "list_deposits",
+        parameters: &[("cursor", "$response.body#/next")],
+        body: &[],
+    },
+    Link {
+        from: "assign_deposit",
+        to: "show_payment",
+        parameters: &[("id", "$response.body#/deposit_id")],
+        body: &[],
+    },
+    Link {
+        from: "show_payment",
+        to: "show_raw",
+        parameters: &[("id", "$response.body#/raw_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_quarantine",
+        to: "replay_quarantined",
+        parameters: &[("id", "$response.body#/items/0/id")],
+        body: &[],
+    },
+    Link {
+        from: "list_quarantine",
+        to: "list_quarantine",
+        parameters: &[("cursor", "$response.body#/next")],
+        body: &[],
+    },
+    Link {
+        from: "replay_quarantined",
+        to: "show_raw",
+        parameters: &[("id", "$response.body#/raw_id")],
+        body: &[],
+    },
+];
 
 /// The document.
 ///
 /// # Errors
 /// When it cannot be written as JSON, which a test rules out.
 pub fn document() -> anyhow::Result<serde_json::Value> {
-    Ok(serde_json::to_value(Document::openapi())?)
+    let mut document = serde_json::to_value(Document::openapi())?;
+    link(&mut document, LINKS);
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use runtime::openapi::ReadRefusals;
 use runtime::{Caller, Context, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,8 +25,8 @@ pub struct PaymentStatus {
 }
 
 /// A payment with its funds and their evidence, its reversal and its sightings.
-#[utoipa::path(get, path = "/v1/payments/{id}", params(("id" = uuid::Uuid, Path, description = "the payment")), tag = "payments",
-    responses((status = 200, body = PaymentStatus), (status = 404, description = "unknown, or another creditor's")))]
+#[utoipa::path(get, path = "/v1/payments/{id}", operation_id = "show_payment", params(("id" = uuid::Uuid, Path, description = "the payment")), tag = "payments",
+    responses((status = 200, description = "The payment", body = PaymentStatus), ReadRefusals))]
 pub async fn show(
     State(ctx): State<Context>,
     caller: Caller,

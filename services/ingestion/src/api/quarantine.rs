@@ -3,23 +3,26 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use runtime::openapi::ReadRefusals;
 use runtime::{Caller, Context, Problem, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{creditors_of, id, require_clerk};
+use super::{creditors_of, id, require_clerk, rows};
 use crate::import::{WAKE_STATEMENTS, WAKE_WEBHOOKS};
 use crate::store::{raw, read};
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// `next` of the page before.
+    #[param(nullable = false)]
     cursor: Option<Uuid>,
     /// Rows, 1 to 500; 100 if left out.
+    #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<i64>,
 }
 
@@ -33,13 +36,14 @@ pub struct QuarantinePage {
 }
 
 /// What is in quarantine, with the exact reason of each.
-#[utoipa::path(get, path = "/v1/quarantine", params(ListQuery), tag = "quarantine", responses((status = 200, body = QuarantinePage)))]
+#[utoipa::path(get, path = "/v1/quarantine", operation_id = "list_quarantine", params(ListQuery), tag = "quarantine",
+    responses((status = 200, description = "A page, by id", body = QuarantinePage)))]
 pub async fn list(
     State(ctx): State<Context>,
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<QuarantinePage>, Problem> {
-    let limit = query.limit.unwrap_or(100).clamp(1, 500);
+    let limit = rows(query.limit)?;
     let mut conn = ctx.pool().acquire().await?;
     let items = read::quarantine(
         &mut conn,
@@ -53,17 +57,24 @@ pub async fn list(
     Ok(Json(QuarantinePage { items, next }))
 }
 
+/// What is tried again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReplayAnswer {
+    /// The raw item; `GET /v1/raw/{id}` says what became of it.
+    pub raw_id: Uuid,
+}
+
 /// Tries the file or confirmation again from its stored bytes: what is booked of it stays, what was quarantined is judged
 /// anew.
-#[utoipa::path(post, path = "/v1/quarantine/{id}/replay", tag = "quarantine",
+#[utoipa::path(post, path = "/v1/quarantine/{id}/replay", operation_id = "replay_quarantined", tag = "quarantine",
     params(("id" = Uuid, Path, description = "as listed")),
-    responses((status = 202, description = "tried again in the background"), (status = 404, description = "unknown"),
-              (status = 409, description = "not in quarantine")))]
+    responses((status = 202, description = "Tried again in the background", body = ReplayAnswer),
+        (status = 409, description = "It is not in quarantine"), ReadRefusals))]
 pub async fn replay(
     State(ctx): State<Context>,
     caller: Caller,
     Path(text): Path<String>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<(StatusCode, Json<ReplayAnswer>), Problem> {
     require_clerk(&caller)?;
     let unknown = || Problem::not_found("there is nothing in quarantine with this id");
     let mut tx = ctx.begin(Scope::Service).await?;
@@ -81,5 +92,5 @@ pub async fn replay(
     tracing::info!(raw = %raw_id, by = caller.subject, "tried again out of quarantine");
     ctx.wake(WAKE_STATEMENTS).notify_one();
     ctx.wake(WAKE_WEBHOOKS).notify_one();
-    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "raw_id": raw_id }))))
+    Ok((StatusCode::ACCEPTED, Json(ReplayAnswer { raw_id })))
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt;
+use runtime::openapi::ReadRefusals;
 use runtime::{Caller, Context, FieldError, Problem, PutError, Scope};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,12 +23,17 @@ use crate::import::{self, STATEMENT, WAKE_STATEMENTS};
 use crate::store::raw::{self, INLINE_BYTES, NewRaw, Raw};
 use crate::store::read::{self, RawView, StatementView};
 
+/// Seconds for which an answer may wait for the booking.
+const WAIT_MAX: u64 = 60;
+
 /// How an upload is answered.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UploadQuery {
     /// Seconds to wait for the booking, at most 60; 0 answers as soon as the bytes are safe and the file is proved.
     #[serde(default)]
+    #[param(maximum = 60)]
     wait: u64,
 }
 
@@ -158,15 +164,23 @@ pub async fn hand_on(ctx: &Context, raw_id: Uuid) -> Result<(), runtime::Failure
     Ok(())
 }
 
-/// Takes a statement file (camt.053, up to 4 GiB). The body is the file itself.
-#[utoipa::path(post, path = "/v1/statements", params(UploadQuery), tag = "statements",
-    request_body(content = Vec<u8>, content_type = "application/xml", description = "the file as the bank made it"),
+/// A file's bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its schema is used; the body is streamed")]
+pub struct StatementFile(Vec<u8>);
+
+/// Takes a statement file (camt.053, up to 4 GiB). The body is the file itself, as the bank made it; its media type is not
+/// looked at.
+#[utoipa::path(post, path = "/v1/statements", operation_id = "upload_statement", params(UploadQuery), tag = "statements",
+    request_body(content = StatementFile, content_type = "application/octet-stream", description = "The file"),
     responses(
-        (status = 202, description = "stored; booked in the background", body = RawStatus),
-        (status = 200, description = "stored and finished, or these bytes came before", body = RawStatus),
-        (status = 413, description = "larger than 4 GiB"),
-        (status = 422, description = "refused: no camt.053 that can be read; errors say where and why"),
-        (status = 503, description = "could not be stored; send it again")))]
+        (status = 202, description = "Stored; booked in the background", body = RawStatus, headers(("Location" = String))),
+        (status = 200, description = "Stored and finished, or these bytes came before", body = RawStatus, headers(("Location" = String))),
+        (status = 403, description = "This needs the role integration or admin"),
+        (status = 413, description = "Larger than 4 GiB"),
+        (status = 422, description = "Refused: no camt.053 that can be read; errors say where and why"),
+        (status = 503, description = "Could not be stored; send it again")))]
 pub async fn upload(
     State(ctx): State<Context>,
     caller: Caller,
@@ -174,6 +188,9 @@ pub async fn upload(
     body: Body,
 ) -> Result<Response, Problem> {
     require_one_of(&caller, &["integration", "admin"])?;
+    if query.wait > WAIT_MAX {
+        return Err(Problem::bad_request("wait must be from 0 to 60 seconds"));
+    }
     let source = StreamReader::new(Box::pin(body.into_data_stream().map_err(std::io::Error::other)));
     let Stored { item, new } = store(&ctx, source, &caller.creditors, "http").await?;
     let small = u64::try_from(item.size_bytes).is_ok_and(|size| size <= ctx.config::<Config>().prove_inline_bytes);
@@ -183,7 +200,7 @@ pub async fn upload(
     if matches!(item.state.as_str(), "received" | "proved") {
         hand_on(&ctx, item.raw_id).await?;
     }
-    let status = wait(&ctx, item.raw_id, query.wait.min(60)).await?;
+    let status = wait(&ctx, item.raw_id, query.wait).await?;
     if status.raw.state == "refused" {
         return Err(refused(&status.raw));
     }
@@ -242,8 +259,8 @@ async fn status(ctx: &Context, raw_id: Uuid) -> Result<Option<RawStatus>, Proble
 }
 
 /// What became of something that was sent.
-#[utoipa::path(get, path = "/v1/raw/{id}", params(("id" = Uuid, Path, description = "as answered when it was sent")), tag = "statements",
-    responses((status = 200, body = RawStatus), (status = 404, description = "unknown, or another sender's")))]
+#[utoipa::path(get, path = "/v1/raw/{id}", operation_id = "show_raw", params(("id" = Uuid, Path, description = "as answered when it was sent")), tag = "statements",
+    responses((status = 200, description = "The raw item and its statements", body = RawStatus), ReadRefusals))]
 pub async fn show(
     State(ctx): State<Context>,
     caller: Caller,

@@ -26,6 +26,21 @@ enum Event {
     Withdrawn(Box<FundsWithdrawn>),
 }
 
+/// Characters of a text that an event tells, and references of a payment: far beyond what formats allow, and together far
+/// below what a topic takes. The tables and the raw bytes keep all.
+const TOLD_TEXT: usize = 5_000;
+const TOLD_REFERENCE: usize = 200;
+const TOLD_REFERENCES: usize = 200;
+
+fn told(text: &str) -> String {
+    text.chars().take(TOLD_TEXT).collect()
+}
+
+fn told_references(refs: &str) -> Vec<String> {
+    let told = split(refs).into_iter().take(TOLD_REFERENCES);
+    told.map(|text| text.chars().take(TOLD_REFERENCE).collect()).collect()
+}
+
 /// Who decided, where a person did.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct By {
@@ -72,7 +87,7 @@ impl Session {
             booked_on: payment.booked_on.map(business_date).transpose()?,
             value_on: business_date(payment.value_on)?,
             received_at: timestamp(payment.received_at)?,
-            references: split(&payment.refs),
+            references: told_references(&payment.refs),
             payer_key: payment.payer_key.clone(),
             raw_sha256: payment.raw_sha256.clone(),
         })));
@@ -226,10 +241,10 @@ impl Session {
             currency: currency(&sighting.currency)?,
             amount_minor: sighting.amount_minor,
             value_on: sighting.value_on.map(business_date).transpose()?,
-            payer_name: sighting.payer_name.clone(),
-            payer_iban: sighting.payer_iban.clone(),
-            remittance: sighting.remittance.clone(),
-            references: split(&sighting.refs),
+            payer_name: sighting.payer_name.as_deref().map(told),
+            payer_iban: sighting.payer_iban.as_deref().map(told),
+            remittance: sighting.remittance.as_deref().map(told),
+            references: told_references(&sighting.refs),
             raw_sha256: raw_sha256.to_owned(),
             place_in_raw: sighting.place.clone(),
             sighted_at: timestamp(sighting.sighted_at)?,

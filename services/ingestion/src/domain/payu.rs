@@ -4,6 +4,12 @@
 
 use kernel::{BusinessDate, Currency, Money};
 
+/// Characters of an id of PayU's.
+const ID_MAX: usize = 255;
+
+/// Characters of any other text of it.
+const TEXT_MAX: usize = 4_000;
+
 /// The fields that count; all others are kept in the raw bytes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Confirmation {
@@ -107,6 +113,20 @@ impl Confirmation {
         } else {
             Err("amount-not-positive")
         }
+    }
+
+    /// Why its texts cannot be kept; `None` of all that PayU sends: its ids have at most 255 characters. The signature
+    /// does not cover all fields, so that any text may stand in them.
+    #[must_use]
+    pub fn unusable_text(&self) -> Option<&'static str> {
+        let ids = [&self.reference_sale, &self.reference_pol, &self.transaction_id];
+        let texts = [&self.description, &self.response];
+        let all = ids.into_iter().chain(texts).chain(&self.extras);
+        if all.clone().any(|text| text.contains('\0')) {
+            return Some("control-characters");
+        }
+        let too_long = ids.into_iter().any(|id| id.chars().nth(ID_MAX).is_some());
+        (too_long || all.clone().any(|text| text.chars().nth(TEXT_MAX).is_some())).then_some("text-too-long")
     }
 
     /// The day of the transaction at PayU, where it can be read.
@@ -258,6 +278,21 @@ mod tests {
         assert_eq!(dated("2015-05-27 13:07:35"), BusinessDate::parse("2015-05-27").ok());
         assert_eq!(dated("2015.05.27 01:07:35"), None);
         assert_eq!(dated(""), None);
+    }
+
+    #[test]
+    fn texts_that_no_table_takes() {
+        let with = |id: &str, description: &str| Confirmation {
+            transaction_id: id.into(),
+            description: description.into(),
+            ..Confirmation::default()
+        };
+        assert_eq!(with("t-1", "two\nlines").unusable_text(), None);
+        assert_eq!(with("t\0", "").unusable_text(), Some("control-characters"));
+        assert_eq!(with("t", "a\0b").unusable_text(), Some("control-characters"));
+        assert_eq!(with(&"é".repeat(255), &"é".repeat(4_000)).unusable_text(), None);
+        assert_eq!(with(&"t".repeat(256), "").unusable_text(), Some("text-too-long"));
+        assert_eq!(with("t", &"d".repeat(4_001)).unusable_text(), Some("text-too-long"));
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::store::statements::{self, AWAITS_PAGES, PROOF_FAILS, Statement};
 /// Problems of one statement that are kept; more of the same help nobody.
 const MAX_PROBLEMS: usize = 50;
 
+/// Characters of an account's number that are kept.
+const ACCOUNT_MAX: usize = 100;
+
 /// What the first pass came to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -297,7 +300,7 @@ impl Proving {
             statement_id: Statement::id(raw_id, header.index),
             raw_id,
             number: i32::try_from(header.index).unwrap_or(i32::MAX),
-            bank_account: normalise(&header.account.number),
+            bank_account: kept(&normalise(&header.account.number)),
             statement_key: statement_key(
                 &normalise(&header.account.number),
                 &[
@@ -336,6 +339,11 @@ impl Proving {
             covers: true,
         }
     }
+}
+
+/// An account's number as it is kept: one that is cut here is no registered one, which have at most 50 characters.
+fn kept(number: &str) -> String {
+    number.chars().take(ACCOUNT_MAX).collect()
 }
 
 /// The date of the closing balance, else the end of the period, else the last balance's date, else when it was made.

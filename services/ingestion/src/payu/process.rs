@@ -104,6 +104,9 @@ fn checked(
         return Err("implausible-amount");
     }
     let state = confirmation.state().ok_or("not-a-final-state")?;
+    if let Some(reason) = confirmation.unusable_text() {
+        return Err(reason);
+    }
     if confirmation.transaction_id.is_empty() {
         return Err("no-transaction-id");
     }

@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod described;
 mod edges;
 mod pages;
 mod payu;

@@ -173,3 +173,39 @@ async fn the_bank_may_be_first() {
     assert!(world.close("2026-11-02").await.holds);
     world.finish().await;
 }
+
+/// The signature does not cover the transaction's id: whoever saw one good confirmation can send it on with any text in it.
+/// Texts that no table takes held up every confirmation behind them, and the close of the day.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_cannot_be_kept_are_quarantined_and_hold_up_nobody() {
+    let world = World::new("payu-texts").await;
+    world.creditor().await;
+    world.account("C-1001", &[], &[]).await;
+    let long: &'static str = Box::leak("7q".repeat(5_000).into_boxed_str());
+    for transaction in ["t\0x", long] {
+        assert_eq!(
+            Notice { transaction, ..PAID }.send(&world).await,
+            200,
+            "stored first, whatever it is"
+        );
+    }
+    assert_eq!(PAID.send(&world).await, 200);
+    world.assigned(1).await;
+    let reasons = eventually(PATIENCE, async || {
+        let page = world.get("/v1/quarantine").await;
+        let items = page["items"].as_array().unwrap();
+        let mut reasons: Vec<String> = items
+            .iter()
+            .map(|item| item["reason"].as_str().unwrap().to_owned())
+            .collect();
+        reasons.sort();
+        if reasons.len() == 2 {
+            Ok(reasons)
+        } else {
+            Err(page.to_string())
+        }
+    })
+    .await;
+    assert_eq!(reasons, ["control-characters", "text-too-long"]);
+    world.finish().await;
+}
