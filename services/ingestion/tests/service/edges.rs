@@ -89,8 +89,8 @@ async fn statements_with_endless_texts_are_booked_or_quarantined_at_once() {
     world.creditor().await;
     let (line, reference) = (format!("<Ustrd>{}</Ustrd>", "7Q".repeat(70)), "R7".repeat(15));
     let references = format!("<Strd><CdtrRefInf><Ref>{reference}</Ref></CdtrRefInf></Strd>");
-    for (number, texts) in [(1, line.repeat(10_000)), (2, references.repeat(50_000))] {
-        let xml = statement("2026-11-02", number, 0, &[entry(300, "NIMIC")]).xml();
+    for (number, opening, texts) in [(1, 0, line.repeat(10_000)), (2, 300, references.repeat(50_000))] {
+        let xml = statement("2026-11-02", number, opening, &[entry(300, "NIMIC")]).xml();
         assert!(xml.contains("<Ustrd>NIMIC</Ustrd>"), "{xml}");
         let xml = xml.replace("<Ustrd>NIMIC</Ustrd>", &texts);
         let (status, answer) = world.post("/v1/statements?wait=30", xml).await;
