@@ -50,11 +50,15 @@ async fn the_largest_debtor_fits_a_message() {
     let wide = |count: usize| "\u{1f600}".repeat(count);
     let kinds = |count: usize| -> Vec<String> { (0..count).map(|n| format!("{n:0>50}")).collect() };
     let largest = |purposes: usize| {
-        let points = json!({"kind": kinds(1)[0], "value": wide(1_000), "authorised_for": kinds(purposes)});
-        let ids = json!({"kind": kinds(1)[0], "value": wide(100)});
-        let body = with(debtor(1, "x"), "names", json!(vec![wide(500); 100]));
-        let body = with(body, "tax_ids", json!(vec![ids; 100]));
-        with(body, "contact_points", json!(vec![points; 100]))
+        let point = |n: usize| {
+            let value = format!("{n:03}{}", wide(997));
+            json!({"kind": kinds(1)[0], "value": value, "authorised_for": kinds(purposes)})
+        };
+        let id = |n: usize| json!({"kind": kinds(1)[0], "value": format!("{n:03}{}", wide(97))});
+        let name = |n: usize| format!("{n:03}{}", wide(497));
+        let body = with(debtor(1, "x"), "names", (0..100).map(name).collect());
+        let body = with(body, "tax_ids", (0..100).map(id).collect());
+        with(body, "contact_points", (0..100).map(point).collect())
     };
     let path = "/v1/creditors/RO/debtors/D-1";
     let (status, answer) = billing.put(path, largest(21)).await;
