@@ -17,6 +17,11 @@ const RUNTIME: &[Migration] = &[
         name: "discard",
         sql: include_str!("../migrations/0002_discard.sql"),
     },
+    Migration {
+        version: 3,
+        name: "memory",
+        sql: include_str!("../migrations/0003_memory.sql"),
+    },
 ];
 
 /// "incasso migrations": whoever holds it migrates, the others wait.

@@ -19,7 +19,7 @@ mod waiting;
 
 pub use described::every_route_is_described_and_closed;
 pub use door::Door;
-pub use exactly_once::{Case, CrashOnce, Left, exactly_once, left, reset_positions};
+pub use exactly_once::{Case, CrashOnce, Left, Passed, exactly_once, left, reset_positions};
 pub use fixture::Fixture;
 pub use settings::{OTHER_TOKEN, TOKEN};
 pub use tables::dump;

@@ -9,6 +9,7 @@ mod described;
 mod edges;
 mod pages;
 mod payu;
+mod races;
 mod settlements;
 mod statements;
 mod world;
