@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use serde::Serialize;
 
 use super::problem::{Place, Problem, ReadError, Refusal};
-use super::{Entry, Event, Party, StatementEnd, StatementHeader, check, read};
+use super::{Entry, Event, Party, Settings, StatementEnd, StatementHeader, check, read_with};
 
 /// Problems beyond this many are counted, not listed.
 pub const MAX_PROBLEMS: usize = 1000;
@@ -222,10 +222,18 @@ impl ProblemList {
 /// # Errors
 /// Only of the input; a refused file is an [`Inspection`] too.
 pub fn inspect(input: impl Read + Seek) -> io::Result<Inspection> {
+    inspect_with(input, &Settings::default())
+}
+
+/// As [`inspect`], with what is configured of the source.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(input: impl Read + Seek, settings: &Settings) -> io::Result<Inspection> {
     let mut statements = Vec::new();
     let mut entries = Vec::new();
     let mut problems = ProblemList::default();
-    let result = read(input, &mut |event| {
+    let result = read_with(input, settings, &mut |event| {
         match event {
             Event::StatementStart(_) => {}
             Event::Entry(entry) => entries.push(EntryView::from(&*entry)),
@@ -274,8 +282,8 @@ fn refused(refusal: &Refusal) -> Inspection {
 ///
 /// # Errors
 /// Of the input or the output.
-pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Result<Outcome> {
-    let format = match check(&mut input) {
+pub fn write_json(mut input: impl Read + Seek, settings: &Settings, out: &mut dyn Write) -> io::Result<Outcome> {
+    let format = match check(&mut input, settings) {
         Ok(summary) => summary.format.to_string(),
         Err(ReadError::Refused(refusal)) => {
             serde_json::to_writer_pretty(&mut *out, &refused(&refusal))?;
@@ -295,7 +303,7 @@ pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Resul
         entries: 0,
         problems: ProblemList::default(),
     };
-    let summary = match read(input, &mut |event| writer.event(event)) {
+    let summary = match read_with(input, settings, &mut |event| writer.event(event)) {
         Ok(summary) => summary,
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
         // It was read a moment ago: the file was changed in between.

@@ -7,14 +7,12 @@ use std::io::{self, BufRead, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::problem::{Place, Problem, ProblemKind, Refusal, RefusalReason};
+use super::problem::{Place, Problem, ProblemKind, RefusalReason};
 
 /// Largest file that is read: 4 GiB.
 pub const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 /// Longest single token (tag, text between tags, comment) in bytes of UTF-8: bounds memory.
 pub const MAX_TOKEN: usize = 8 * 1024 * 1024;
-/// The XML declaration stands within this many bytes.
-const HEAD: usize = 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// How a file's bytes become text.
@@ -27,6 +25,15 @@ pub struct Sniffed {
 }
 
 impl Sniffed {
+    /// Plain UTF-8.
+    pub(crate) fn utf8() -> Self {
+        Self {
+            encoding: UTF_8,
+            skip: 0,
+            note: None,
+        }
+    }
+
     /// Name of the encoding as IANA has it.
     #[must_use]
     pub fn encoding_name(&self) -> &'static str {
@@ -34,16 +41,11 @@ impl Sniffed {
     }
 }
 
-/// Finds the encoding; reads only the beginning where the file declares one, else everything once.
+/// Finds the encoding of an XML file of which `head` is read; reads on only where none is declared.
 ///
 /// # Errors
-/// `Ok(Err(_))` where the declared encoding is unknown or the bytes cannot be XML; `Err` on input errors.
-pub fn sniff(input: &mut impl Read) -> io::Result<Result<Sniffed, Refusal>> {
-    let mut head = Vec::with_capacity(HEAD);
-    input
-        .by_ref()
-        .take(u64::try_from(HEAD).unwrap_or(u64::MAX))
-        .read_to_end(&mut head)?;
+/// Of the input; inside, why it cannot be read.
+pub(crate) fn sniff_xml(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Result<Sniffed, RefusalReason>> {
     let declared = declared_encoding(&head);
     if let Some((encoding, skip)) = Encoding::for_bom(&head) {
         return Ok(Ok(marked(encoding, skip, declared.as_deref())));
@@ -55,16 +57,13 @@ pub fn sniff(input: &mut impl Read) -> io::Result<Result<Sniffed, Refusal>> {
             note: None,
         }));
     }
-    if let Some(what) = not_xml(&head) {
-        return Ok(Err(refusal(what)));
-    }
     let Some(name) = declared else {
-        return undeclared(head, input).map(Ok);
+        return undeclared(head, rest).map(Ok);
     };
     match Encoding::for_label(name.as_bytes()) {
         // Written by programs that declare UTF-16 and then save the text as UTF-8: the bytes contradict it.
         Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
-            let mut found = undeclared(head, input)?;
+            let mut found = undeclared(head, rest)?;
             let actual = found.encoding.name();
             let kind = ProblemKind::EncodingContradicted { declared: name, actual };
             found.note = Some(Problem { at: first_line(), kind });
@@ -75,7 +74,19 @@ pub fn sniff(input: &mut impl Read) -> io::Result<Result<Sniffed, Refusal>> {
             skip: 0,
             note: None,
         })),
-        _ => Ok(Err(refusal(RefusalReason::UnknownEncoding(name)))),
+        _ => Ok(Err(RefusalReason::UnknownEncoding(name))),
+    }
+}
+
+/// Finds the encoding of a text that declares none: by its mark, else UTF-8 if all bytes are, else Windows-1252 with a
+/// note (a format may know better).
+///
+/// # Errors
+/// Of the input.
+pub(crate) fn sniff_text(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
+    match Encoding::for_bom(&head) {
+        Some((encoding, skip)) => Ok(marked(encoding, skip, None)),
+        None => undeclared(head, rest),
     }
 }
 
@@ -83,14 +94,6 @@ fn first_line() -> Place {
     Place {
         line: 1,
         path: String::new(),
-    }
-}
-
-fn refusal(reason: RefusalReason) -> Refusal {
-    Refusal {
-        at: first_line(),
-        reason,
-        format: None,
     }
 }
 
@@ -140,13 +143,8 @@ fn declared_encoding(head: &[u8]) -> Option<String> {
 }
 
 fn undeclared(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
-    let utf8 = Sniffed {
-        encoding: UTF_8,
-        skip: 0,
-        note: None,
-    };
     let Some(line) = first_line_not_utf8(head, rest)? else {
-        return Ok(utf8);
+        return Ok(Sniffed::utf8());
     };
     let at = Place {
         line,
@@ -195,33 +193,6 @@ fn newlines(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX)
 }
 
-/// What a file that does not begin like XML seems to be.
-fn not_xml(head: &[u8]) -> Option<RefusalReason> {
-    let start = head.trim_ascii_start();
-    let looks = |prefix: &[u8]| start.starts_with(prefix);
-    if start.is_empty() && head.len() < HEAD {
-        return Some(RefusalReason::Empty);
-    }
-    if start.is_empty() || looks(b"<") {
-        return None;
-    }
-    Some(RefusalReason::NotXml(
-        if looks(b"{1:") || looks(b":20:") || looks(b"{4:") {
-            "a SWIFT message (MT940)"
-        } else if looks(b"PK\x03\x04") {
-            "a ZIP archive (unpack it first)"
-        } else if looks(b"\x1f\x8b") {
-            "a gzip archive (unpack it first)"
-        } else if looks(b"%PDF") {
-            "a PDF"
-        } else if looks(b"{") || looks(b"[") {
-            "JSON"
-        } else {
-            "plain text or something else"
-        },
-    ))
-}
-
 /// Why the source failed while the parser asked for more.
 #[derive(Debug)]
 pub(crate) enum SourceFailure {
@@ -254,11 +225,24 @@ pub(crate) struct Source<R> {
     carriage_returns: bool,
     taken: u64,
     failure: Option<SourceFailure>,
+    /// Control characters are looked for, and tokens bounded.
+    strict: bool,
 }
 
 impl<R: Read> Source<R> {
+    /// For XML.
     pub(crate) fn new(input: R, sniffed: &Sniffed) -> Self {
+        Self::with(input, sniffed, true)
+    }
+
+    /// For lines of text, which may hold any character; whoever reads them bounds them.
+    pub(crate) fn of_text(input: R, sniffed: &Sniffed) -> Self {
+        Self::with(input, sniffed, false)
+    }
+
+    fn with(input: R, sniffed: &Sniffed, strict: bool) -> Self {
         Self {
+            strict,
             input,
             decoder: sniffed.encoding.new_decoder_without_bom_handling(),
             encoding: sniffed.encoding,
@@ -270,7 +254,7 @@ impl<R: Read> Source<R> {
             out: vec![0; 2 * CHUNK].into_boxed_slice(),
             out_from: 0,
             out_to: 0,
-            token_left: MAX_TOKEN,
+            token_left: if strict { MAX_TOKEN } else { usize::MAX },
             skip: sniffed.skip,
             line: 1,
             line_feeds: Vec::new(),
@@ -326,7 +310,7 @@ impl<R: Read> Source<R> {
             }
             break;
         }
-        if self.taken > MAX_FILE {
+        if self.strict && self.taken > MAX_FILE {
             return Err(self.fail(SourceFailure::Refused(RefusalReason::TooLarge(MAX_FILE))));
         }
         // A byte order mark lies wholly in what the first reads bring, be they ever so short.
@@ -389,7 +373,7 @@ impl<R: Read> Source<R> {
                 at += 1;
             }
         }
-        if let Some((byte, lines)) = forbidden {
+        if let Some((byte, lines)) = forbidden.filter(|_| self.strict) {
             self.line += u64::try_from(lines).unwrap_or_default();
             return Err(
                 self.fail(SourceFailure::Refused(RefusalReason::ForbiddenCharacter(u32::from(
@@ -433,7 +417,9 @@ impl<R: Read> BufRead for Source<R> {
 
     fn consume(&mut self, amount: usize) {
         self.out_from = self.out_from.saturating_add(amount).min(self.out_to);
-        self.token_left = self.token_left.saturating_sub(amount);
+        if self.strict {
+            self.token_left = self.token_left.saturating_sub(amount);
+        }
         while self
             .line_feeds
             .get(self.passed)

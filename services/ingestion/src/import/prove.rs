@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{MAX_AMOUNT_MINOR, map};
 use crate::domain::keys::{Dates, statement_key};
 use crate::domain::tokens::normalise;
-use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, Verdict};
+use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, StatementKind, Verdict};
 use crate::store::raw::{self, Raw};
 use crate::store::registry;
 use crate::store::statements::{self, Statement};
@@ -23,7 +23,7 @@ const MAX_PROBLEMS: usize = 50;
 pub enum Outcome {
     /// Somebody else was first, or the item is finished.
     Nothing,
-    /// The file is refused: no camt.053 that can be read.
+    /// The file is refused: no bank file that can be read.
     Refused,
     /// Every statement is quarantined.
     Quarantined,
@@ -34,6 +34,7 @@ pub enum Outcome {
 /// A statement while its entries pass by.
 struct Proving {
     account: String,
+    kind: StatementKind,
     content: Sha256,
     entries: i64,
     first_booked_on: Option<BusinessDate>,
@@ -76,7 +77,7 @@ pub async fn prove(ctx: &Context, item: &Raw) -> Result<Outcome, Failure> {
                 tx.conn(),
                 raw_id,
                 "refused",
-                Some("not-a-readable-camt053"),
+                Some("not-a-readable-bank-file"),
                 &json!([problem]),
                 at.utc(),
             )
@@ -198,6 +199,7 @@ impl Proving {
     fn new(header: &StatementHeader) -> Self {
         Self {
             account: normalise(&header.account.number),
+            kind: header.kind,
             content: Sha256::new(),
             entries: 0,
             first_booked_on: None,
@@ -211,7 +213,9 @@ impl Proving {
 
     fn entry(&mut self, read: &formats::Entry) {
         self.entries += 1;
-        let Some(entry) = map::entry(read) else { return };
+        let Some(entry) = map::entry(read, self.kind) else {
+            return;
+        };
         let key = entry.key(&self.account, Dates::Final);
         self.content.update(key.id().as_uuid());
         self.content.update(entry.status.word());
@@ -295,6 +299,7 @@ impl Proving {
             statement_key: statement_key(
                 &normalise(&header.account.number),
                 &[
+                    Some(header.format.family.channel()),
                     header.id.as_deref(),
                     sequence.map(String::as_str),
                     from_at.as_deref(),

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use kernel::{BusinessDate, Currency, Money, MoneyError};
 
-use super::model::{BankCode, Entry, Part, Party, Reference, Status};
 use super::raw::{Field, MAX_ENTRY, RawAmount, RawDetail, RawEntry, RawReference};
+use crate::formats::model::{BankCode, Entry, Part, Party, Reference, Status};
 use crate::formats::problem::{Place, Problem, ProblemKind};
+use crate::formats::settings::Reversals;
 
 /// What all parts of one `Ntry` share.
 struct Common {
@@ -37,6 +38,8 @@ pub(super) struct EntryReader {
     pub(super) currency: Option<Currency>,
     /// Path of the statement, for problems: `Document/BkToCstmrStmt/Stmt[1]`.
     pub(super) path: String,
+    /// What the direction of a reversal is.
+    pub(super) reversals: Reversals,
 }
 
 impl EntryReader {
@@ -64,7 +67,10 @@ impl EntryReader {
                 },
             );
         }
-        let common = read_common(&raw, &mut tell);
+        let mut common = read_common(&raw, &mut tell);
+        if self.reversals == Reversals::OfTheOriginal && common.reversal {
+            common.credit = !common.credit;
+        }
         let amount = self.read_amount(&raw, common.credit, &mut tell);
         let split = self.split(&raw, amount, common.credit, &mut tell);
         let (status, reversal) = (common.status, common.reversal);

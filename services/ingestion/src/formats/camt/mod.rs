@@ -1,34 +1,37 @@
-//! camt.053 (bank to customer statement), versions .001.01 to .001.14, read as a stream.
+//! ISO 20022 camt.052 (account report), .053 (statement) and .054 (notification), versions .001.01 to .001.14, read as a
+//! stream.
 //!
 //! Elements are matched by local name only: prefixes, wrappers (`AppHdr`, envelopes) and wrong namespaces do not
 //! matter, unknown elements are ignored. Memory is bounded by one entry, however large the file.
 
 mod entry;
-pub mod model;
-mod proof;
 mod raw;
 mod statement;
 
 use std::io::Read;
 
+use super::format::{Dialect, Family, Format};
+use super::model::{Event, Summary};
 use super::problem::{Place, Problem, ProblemKind, ReadError, Refusal, RefusalReason};
+use super::settings::Settings;
 use super::source::Sniffed;
 use super::xml::{Step, Walker};
-use model::{Event, Format, Summary};
 use raw::{Leaf, RawEntry};
 use statement::{GroupHeader, Statement};
 
-/// Newest version of camt.053 that this was written for.
+/// Newest version that this was written for.
 const NEWEST: u32 = 14;
 
 /// Reads one file; see [`super::read`].
 pub(super) fn read<E>(
     input: impl Read,
     sniffed: &Sniffed,
+    settings: &Settings,
     sink: &mut dyn FnMut(Event) -> Result<(), E>,
 ) -> Result<Summary, ReadError<E>> {
     let mut reader = CamtReader {
         walker: Walker::new(input, sniffed),
+        settings,
         sink,
         format: None,
         statements: 0,
@@ -49,6 +52,7 @@ pub(super) fn read<E>(
         }
         Err(other) => Err(other),
         Ok(format) => Ok(Summary {
+            dialect: dialect(&format),
             format,
             encoding: sniffed.encoding_name(),
             statements: reader.statements,
@@ -61,6 +65,7 @@ pub(super) fn read<E>(
 
 struct CamtReader<'s, R, E> {
     walker: Walker<R>,
+    settings: &'s Settings,
     sink: &'s mut dyn FnMut(Event) -> Result<(), E>,
     format: Option<Format>,
     statements: u32,
@@ -88,7 +93,7 @@ impl<R: Read, E> CamtReader<'_, R, E> {
             }
         }
         let Some(format) = self.format.clone() else {
-            let refusal = self.walker.refusal(RefusalReason::NotCamt053(self.root.clone()));
+            let refusal = self.walker.refusal(RefusalReason::NoBankMessage(self.root.clone()));
             return Err(refused(Refusal {
                 at: Place {
                     line: 1,
@@ -107,35 +112,23 @@ impl<R: Read, E> CamtReader<'_, R, E> {
         if self.root.is_empty() {
             self.root = self.walker.name().chars().take(64).collect();
         }
-        let other = match self.walker.name() {
-            "BkToCstmrStmt" | "BkToCstmrStmtV01" => return self.message(),
-            "BkToCstmrAcctRpt" | "BkToCstmrAcctRptV01" => "camt.052",
-            "BkToCstmrDbtCdtNtfctn" | "BkToCstmrDbtCdtNtfctnV01" => "camt.054",
-            _ => return Ok(()),
-        };
-        let version = version(self.walker.namespace(), other);
-        let format = if version.is_empty() {
-            other.to_owned()
-        } else {
-            format!("{other}.001.{version}")
-        };
-        let refusal = self.walker.refusal(RefusalReason::OtherCamt(other));
-        Err(refused(Refusal {
-            format: Some(format),
-            ..refusal
-        }))
+        match self.walker.name().strip_suffix("V01").unwrap_or(self.walker.name()) {
+            "BkToCstmrStmt" => self.message(Family::Camt053, "camt.053", "/Stmt"),
+            "BkToCstmrAcctRpt" => self.message(Family::Camt052, "camt.052", "/Rpt"),
+            "BkToCstmrDbtCdtNtfctn" => self.message(Family::Camt054, "camt.054", "/Ntfctn"),
+            _ => Ok(()),
+        }
     }
 
-    fn message(&mut self) -> Result<(), ReadError<E>> {
-        let version = version(self.walker.namespace(), "camt.053");
+    fn message(&mut self, family: Family, name: &str, statement: &str) -> Result<(), ReadError<E>> {
+        let variant = version(self.walker.namespace(), name);
+        let format = Format { family, variant };
         if self.format.is_none() {
-            self.format = Some(Format {
-                version: version.clone(),
-            });
-            if version.parse::<u32>().is_ok_and(|number| number > NEWEST) {
+            self.format = Some(format.clone());
+            if format.variant.parse::<u32>().is_ok_and(|number| number > NEWEST) {
                 let problem = Problem {
                     at: self.walker.place(),
-                    kind: ProblemKind::UnknownVersion(version),
+                    kind: ProblemKind::UnknownVersion(format.to_string()),
                 };
                 self.emit(Event::Problem {
                     statement: None,
@@ -144,13 +137,13 @@ impl<R: Read, E> CamtReader<'_, R, E> {
             }
         }
         let base = self.walker.path().len();
-        let mut group = GroupHeader::default();
+        let mut group = GroupHeader::new(format);
         loop {
             let step = self.walker.step()?;
             let path = self.walker.path().get(base..).unwrap_or_default();
             match step {
                 Step::Open if self.walker.in_supplement() => self.walker.skip()?,
-                Step::Open if path == "/Stmt" => self.statement(&group)?,
+                Step::Open if path == statement => self.statement(&group)?,
                 Step::Close { .. } if path.is_empty() => return Ok(()),
                 Step::Close { leaf: true } => {
                     if let Some(inner) = path.strip_prefix("/GrpHdr/") {
@@ -223,7 +216,7 @@ impl<R: Read, E> CamtReader<'_, R, E> {
         if statement.begin(raw.amount.as_ref()) {
             self.emit(Event::StatementStart(Box::new(statement.header().clone())))?;
         }
-        let mut read = statement.entry_reader().read(raw);
+        let mut read = statement.entry_reader(self.settings.reversals).read(raw);
         statement.count(&mut read);
         self.problems(statement)?;
         for part in read.parts {
@@ -245,6 +238,16 @@ fn leaf<R: Read>(walker: &Walker<R>) -> Result<Leaf<'_>, Box<Refusal>> {
 impl<E> From<Box<Refusal>> for ReadError<E> {
     fn from(refusal: Box<Refusal>) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+fn dialect(format: &Format) -> Dialect {
+    Dialect {
+        name: "ISO 20022".to_owned(),
+        why: match format.variant.as_str() {
+            "" => "the message's element; its namespace names no version".to_owned(),
+            _ => "the message's element and its namespace".to_owned(),
+        },
     }
 }
 

@@ -1,10 +1,10 @@
-//! One `Ntry` as it stands in the file: which element means what, over all versions of camt.053.
+//! One `Ntry` as it stands in the file: which element means what, over all versions of camt.
 //!
 //! Paths are local names relative to the `Ntry`, or to the detail (`TxDtls`). Version differences: status is text up to
 //! .06 and `Sts/Cd` from .07; parties are `Dbtr/Nm` up to .07 and `Dbtr/Pty/Nm` or `Dbtr/Agt` from .08; in .01 details
 //! and batch stand in the `Ntry` itself. What is not named here is ignored.
 
-use super::model::{BankCode, Batch, Party, ReferenceKind, Return};
+use crate::formats::model::{BankCode, Batch, Party, ReferenceKind, Return};
 
 /// Most text of one entry that is held at once: its details must be seen before the first can be handed over.
 pub(super) const MAX_ENTRY: usize = 64 * 1024 * 1024;

@@ -3,17 +3,22 @@
 use kernel::Currency;
 
 use super::entry::{EntryReader, ReadEntry, direction, read_amount, short, signed, written_date};
-use super::model::{Balance, CopyKind, Page, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime};
-use super::proof::{Candidates, Sums, prove};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
+use crate::formats::format::Format;
+use crate::formats::model::{
+    Balance, CopyKind, Page, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime,
+};
 use crate::formats::problem::{Place, Problem, ProblemKind};
+use crate::formats::proof::{Candidates, Sums, prove};
+use crate::formats::settings::Reversals;
 
 /// More balances than this in one statement are not kept.
 const MAX_BALANCES: usize = 4096;
 
 /// `GrpHdr`, shared by the statements of a message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct GroupHeader {
+    format: Format,
     id: Option<String>,
     created: Option<WrittenTime>,
     page: PageBuilder,
@@ -43,6 +48,15 @@ impl PageBuilder {
 }
 
 impl GroupHeader {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            format,
+            id: None,
+            created: None,
+            page: PageBuilder::default(),
+        }
+    }
+
     /// A leaf of `GrpHdr`, by its path in it.
     pub(super) fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
         match path {
@@ -98,12 +112,10 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn new(index: u32, line: u64, path: &str, group: &GroupHeader) -> Self {
         let header = StatementHeader {
-            index,
-            line,
             message_id: group.id.clone(),
             message_created: group.created.clone(),
             message_page: group.page.page(),
-            ..StatementHeader::default()
+            ..StatementHeader::new(group.format.clone(), index, line)
         };
         Self {
             header,
@@ -290,8 +302,9 @@ impl Statement {
         }
     }
 
-    pub(super) fn entry_reader(&self) -> EntryReader {
+    pub(super) fn entry_reader(&self, reversals: Reversals) -> EntryReader {
         EntryReader {
+            reversals,
             statement: self.header.index,
             currency: self.header.currency,
             path: self.path.clone(),

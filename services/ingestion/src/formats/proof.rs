@@ -1,4 +1,7 @@
-//! The balance proof: opening balance + booked entries = closing balance.
+//! The balance proof, for every format: opening balance + booked entries = closing balance.
+//!
+//! Formats that have other names for balances use those of ISO 20022: `:60F:` is `OPBD`, `:62F:` `CLBD`, `:60M:` and
+//! `:62M:` the same with the subtype `INTM`.
 //!
 //! Opening is the earliest `OPBD`, else the earliest `PRCD`; closing the latest `CLBD`. On a page of a longer statement
 //! banks mark the balances between pages `INTM`: they are tried where the pair without them does not hold. A balance
@@ -7,11 +10,11 @@
 use kernel::{Currency, Money};
 
 use super::model::{Balance, Proof, Verdict};
-use crate::formats::problem::{ProblemKind, ProofFailure};
+use super::problem::{ProblemKind, ProofFailure};
 
 /// Running sums of the booked entries of a statement.
 #[derive(Debug, Default)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     booked: i128,
     reversals: i128,
     left_out: u64,
@@ -19,7 +22,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// A booked entry; `None` where its amount is not one in the account's currency.
-    pub(super) fn add(&mut self, amount: Option<Money>, reversal: bool) {
+    pub(crate) fn add(&mut self, amount: Option<Money>, reversal: bool) {
         let Some(money) = amount else {
             self.left_out += 1;
             return;
@@ -33,7 +36,7 @@ impl Sums {
     }
 
     /// The arithmetic, for people.
-    pub(super) fn failure(&self, proof: &Proof, paged: bool) -> ProofFailure {
+    pub(crate) fn failure(&self, proof: &Proof, paged: bool) -> ProofFailure {
         let gap = match (proof.opening, proof.closing) {
             (Some(opening), Some(closing)) => i128::from(closing.minor()) - i128::from(opening.minor()) - self.booked,
             _ => 0,
@@ -50,29 +53,29 @@ impl Sums {
 }
 
 /// The balances of which a proof can be made.
-pub(super) struct Candidates<'a> {
+pub(crate) struct Candidates<'a> {
     currency: Option<Currency>,
     opening: Vec<&'a Balance>,
     closing: Vec<&'a Balance>,
 }
 
 /// What became of the proof.
-pub(super) struct Outcome {
-    pub(super) proof: Proof,
+pub(crate) struct Outcome {
+    pub(crate) proof: Proof,
     /// A balance without direction is a debit: proven.
-    pub(super) sign_proven: bool,
+    pub(crate) sign_proven: bool,
     /// Line of that balance.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 impl<'a> Candidates<'a> {
     /// Whether balances of this code take part.
-    pub(super) fn uses(code: &str) -> bool {
+    pub(crate) fn uses(code: &str) -> bool {
         matches!(code, "OPBD" | "PRCD" | "CLBD")
     }
 
     /// In the order of preference: the first of each is the one without `INTM`.
-    pub(super) fn of(balances: &'a [Balance], currency: Option<Currency>) -> Self {
+    pub(crate) fn of(balances: &'a [Balance], currency: Option<Currency>) -> Self {
         let all = |code: &'static str| balances.iter().filter(move |balance| balance.code == code);
         let interim = |balance: &&Balance| balance.subtype.as_deref() == Some("INTM");
         let mut opening: Vec<&Balance> = all("OPBD").collect();
@@ -98,7 +101,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Opening or closing balances none of which is in the account's currency.
-    pub(super) fn foreign(&self) -> Vec<(u64, ProblemKind)> {
+    pub(crate) fn foreign(&self) -> Vec<(u64, ProblemKind)> {
         let Some(account) = self.currency else {
             return Vec::new();
         };
@@ -132,7 +135,7 @@ fn readings(balance: &Balance) -> impl Iterator<Item = (Money, bool)> {
         .chain(turned.map(|money| (money, true)))
 }
 
-pub(super) fn prove(candidates: &Candidates<'_>, sums: &Sums) -> Outcome {
+pub(crate) fn prove(candidates: &Candidates<'_>, sums: &Sums) -> Outcome {
     let own = |group: &[&'_ Balance]| -> Vec<Balance> {
         group
             .iter()
