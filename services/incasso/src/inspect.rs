@@ -7,9 +7,10 @@ use std::path::Path;
 
 use ingestion::formats::inspection::{Inspection, Outcome, ProblemList, ProblemView, write_json};
 use ingestion::formats::problem::decimal;
+use ingestion::formats::reasons::meaning;
 use ingestion::formats::{
-    Entry, Event, MAX_FILE, Part, Proof, ReadError, Refusal, Settings, StatementEnd, StatementHeader, StatementKind,
-    Status, Summary, Verdict, check, read_with,
+    Entry, Event, MAX_FILE, Part, Proof, ReadError, Refusal, Return, Settings, StatementEnd, StatementHeader,
+    StatementKind, Status, Summary, Verdict, check, read_with,
 };
 
 /// Reads `file` and writes what it says to `out`: for people, or as JSON.
@@ -272,11 +273,26 @@ impl Report<'_> {
             Part::Batch { count: 0 } => self.more("a batch without its details")?,
             Part::Batch { count } => self.more(&format!("{count} details that do not add up to it: one total"))?,
         }
+        if let Some(returned) = &entry.returned {
+            self.returned(returned)?;
+        }
         if entry.reversal {
             self.more("reversal of an earlier entry")
         } else {
             Ok(())
         }
+    }
+
+    fn returned(&mut self, returned: &Return) -> io::Result<()> {
+        let told = |code: &String| match meaning(code) {
+            Some(meaning) => format!("{} ({meaning})", printable(code, 35)),
+            None => printable(code, 35),
+        };
+        let mut parts: Vec<String> = returned.reasons.iter().map(told).collect();
+        if !returned.text.is_empty() {
+            parts.push(printable(&returned.text, 160));
+        }
+        self.more(&format!("returned: {}", parts.join(", ")))
     }
 
     fn more(&mut self, text: &str) -> io::Result<()> {

@@ -10,6 +10,7 @@
 //! One module per format; all share the model, the balance proof and the problems. A new format is a [`Family`], a shape
 //! in `recognise`, and a module with a `read` like the others.
 
+mod archive;
 mod asobancaria;
 mod camt;
 mod cbi;
@@ -21,6 +22,7 @@ mod mt;
 mod norma43;
 pub mod problem;
 mod proof;
+pub mod reasons;
 mod recognise;
 mod settings;
 mod source;
@@ -64,6 +66,11 @@ pub fn read_with<E>(
 ) -> Result<Summary, ReadError<E>> {
     input.seek(SeekFrom::Start(0))?;
     let recognised = recognise(&mut input)?.map_err(|refusal| ReadError::Refused(Box::new(refusal)))?;
+    if recognised.shape == Shape::Zip
+        && let Some(summary) = archive::read(&mut input, settings, sink)?
+    {
+        return Ok(summary);
+    }
     input.seek(SeekFrom::Start(0))?;
     read_recognised(input, &recognised, settings, sink)
 }

@@ -314,9 +314,6 @@ pub enum RefusalReason {
     /// Not well-formed.
     #[error("malformed XML: {0}")]
     Malformed(String),
-    /// Several documents one after the other.
-    #[error("several XML documents in one file")]
-    SeveralDocuments,
     /// Ends inside an element.
     #[error("the file ends before its elements are closed: it was cut off")]
     Truncated,
@@ -366,7 +363,6 @@ impl RefusalReason {
             Self::Malformed(_) | Self::ForbiddenCharacter(_) => {
                 "Send the file as the bank made it; if it is, ask the bank for a well-formed one."
             }
-            Self::SeveralDocuments => "Split the file where the next XML document begins and send each part.",
             Self::Doctype | Self::Entity(_) => {
                 "Ask the bank for a file without DOCTYPE and entities; they are refused for safety."
             }

@@ -4,8 +4,12 @@
 //! `:62M:` the same with the subtype `INTM`.
 //!
 //! Opening is the earliest `OPBD`, else the earliest `PRCD`; closing the latest `CLBD`. On a page of a longer statement
-//! banks mark the balances between pages `INTM`: they are tried where the pair without them does not hold. A balance
+//! banks mark the balances between pages `INTM`: they are tried where the pair without them does not hold, and so is
+//! `PRCD` beside an `OPBD`. A balance
 //! without direction is a credit unless only a debit makes the proof hold.
+//!
+//! Where an entry or a balance names another currency, and the numbers hold by plain arithmetic, the proof holds: the name
+//! is wrong, not the number. The statement stays quarantined by that name.
 
 use kernel::{Currency, Money};
 
@@ -18,9 +22,21 @@ pub(crate) struct Sums {
     booked: i128,
     reversals: i128,
     left_out: u64,
+    /// Of those left out, entries in another currency with as many decimals, and their plain sum.
+    foreign: u64,
+    foreign_sum: i128,
 }
 
 impl Sums {
+    /// A booked entry of an account in `currency`; `None` where its amount could not be read.
+    pub(crate) fn add_in(&mut self, amount: Option<Money>, currency: Option<Currency>, reversal: bool) {
+        if let Some(money) = amount.filter(|money| Some(money.currency()) != currency && similar(*money, currency)) {
+            self.foreign += 1;
+            self.foreign_sum = self.foreign_sum.saturating_add(i128::from(money.minor()));
+        }
+        self.add(amount.filter(|money| Some(money.currency()) == currency), reversal);
+    }
+
     /// A booked entry; `None` where its amount is not one in the account's currency.
     pub(crate) fn add(&mut self, amount: Option<Money>, reversal: bool) {
         let Some(money) = amount else {
@@ -52,6 +68,11 @@ impl Sums {
     }
 }
 
+/// Whether an amount has as many decimals as the account's currency.
+fn similar(money: Money, currency: Option<Currency>) -> bool {
+    currency.is_some_and(|currency| currency.exponent() == money.currency().exponent())
+}
+
 /// The balances of which a proof can be made.
 pub(crate) struct Candidates<'a> {
     currency: Option<Currency>,
@@ -79,12 +100,12 @@ impl<'a> Candidates<'a> {
         let all = |code: &'static str| balances.iter().filter(move |balance| balance.code == code);
         let interim = |balance: &&Balance| balance.subtype.as_deref() == Some("INTM");
         let mut opening: Vec<&Balance> = all("OPBD").collect();
-        if opening.is_empty() {
-            opening = all("PRCD").collect();
-        }
+        let mut previous: Vec<&Balance> = all("PRCD").collect();
         let mut closing: Vec<&Balance> = all("CLBD").collect();
         // Stable: without dates the first opening and the last closing of the file count.
         opening.sort_by_key(|balance| (interim(balance), balance.on));
+        previous.sort_by_key(|balance| (interim(balance), balance.on));
+        opening.append(&mut previous);
         closing.reverse();
         closing.sort_by_key(|balance| (interim(balance), std::cmp::Reverse(balance.on)));
         Self {
@@ -136,38 +157,23 @@ fn readings(balance: &Balance) -> impl Iterator<Item = (Money, bool)> {
 }
 
 pub(crate) fn prove(candidates: &Candidates<'_>, sums: &Sums) -> Outcome {
-    let own = |group: &[&'_ Balance]| -> Vec<Balance> {
-        group
-            .iter()
-            .filter(|balance| candidates.own(balance))
-            .map(|balance| (*balance).clone())
-            .collect()
+    let with = |group: &[&'_ Balance], fits: &dyn Fn(&Balance) -> bool| -> Vec<Balance> {
+        let fitting = group.iter().filter(|balance| fits(balance));
+        fitting.map(|balance| (*balance).clone()).collect()
     };
-    let (openings, closings) = (own(&candidates.opening), own(&candidates.closing));
-    let proof = |verdict, opening, closing| Proof {
-        verdict,
-        opening,
-        closing,
-        booked_minor: sums.booked,
-        left_out: sums.left_out,
-    };
-    if sums.left_out == 0 {
-        // Preferred pair first; only interim balances come into question beside it.
-        let pairs = usable(&openings).flat_map(|opening| usable(&closings).map(move |closing| (opening, closing)));
-        for (opening, closing) in pairs {
-            for (first, first_turned) in readings(opening) {
-                for (last, last_turned) in readings(closing) {
-                    if i128::from(first.minor()).saturating_add(sums.booked) == i128::from(last.minor()) {
-                        let line = if first_turned { opening.line } else { closing.line };
-                        let proof = proof(Verdict::Holds, Some(first), Some(last));
-                        return Outcome {
-                            proof,
-                            sign_proven: first_turned || last_turned,
-                            line,
-                        };
-                    }
-                }
-            }
+    let own = |balance: &Balance| candidates.own(balance);
+    let plain = |balance: &Balance| balance.money.is_some_and(|money| similar(money, candidates.currency));
+    let (openings, closings) = (with(&candidates.opening, &own), with(&candidates.closing, &own));
+    if sums.left_out == 0
+        && let Some(outcome) = holds(&openings, &closings, sums.booked, sums)
+    {
+        return outcome;
+    }
+    if sums.left_out == sums.foreign {
+        let booked = sums.booked.saturating_add(sums.foreign_sum);
+        let (openings, closings) = (with(&candidates.opening, &plain), with(&candidates.closing, &plain));
+        if let Some(outcome) = holds(&openings, &closings, booked, sums) {
+            return outcome;
         }
     }
     let first = openings.first().and_then(|balance| balance.money);
@@ -175,17 +181,52 @@ pub(crate) fn prove(candidates: &Candidates<'_>, sums: &Sums) -> Outcome {
     let both = !candidates.opening.is_empty() && !candidates.closing.is_empty();
     let verdict = if both { Verdict::Fails } else { Verdict::Absent };
     Outcome {
-        proof: proof(verdict, first, last),
+        proof: Proof {
+            verdict,
+            opening: first,
+            closing: last,
+            booked_minor: sums.booked,
+            left_out: sums.left_out,
+        },
         sign_proven: false,
         line: 0,
     }
 }
 
-/// The first balance, and the interim ones after it.
+/// A pair of balances with which the proof holds: the preferred first; only interim balances come into question beside it.
+fn holds(openings: &[Balance], closings: &[Balance], booked: i128, sums: &Sums) -> Option<Outcome> {
+    let pairs = usable(openings).flat_map(|opening| usable(closings).map(move |closing| (opening, closing)));
+    for (opening, closing) in pairs {
+        for (first, first_turned) in readings(opening) {
+            for (last, last_turned) in readings(closing) {
+                if i128::from(first.minor()).saturating_add(booked) == i128::from(last.minor()) {
+                    return Some(Outcome {
+                        proof: Proof {
+                            verdict: Verdict::Holds,
+                            opening: Some(first),
+                            closing: Some(last),
+                            booked_minor: booked,
+                            left_out: sums.left_out,
+                        },
+                        sign_proven: first_turned || last_turned,
+                        line: if first_turned { opening.line } else { closing.line },
+                    });
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The first balance, the interim ones after it, and the first of another kind (`PRCD` after `OPBD`).
 fn usable(balances: &[Balance]) -> impl Iterator<Item = &Balance> {
+    let first = balances.first();
     let interim = |balance: &&Balance| balance.subtype.as_deref() == Some("INTM");
-    balances
-        .first()
+    let other = balances
+        .iter()
+        .find(|balance| first.is_some_and(|first| first.code != balance.code));
+    first
         .into_iter()
         .chain(balances.iter().skip(1).filter(interim).take(8))
+        .chain(other)
 }

@@ -41,41 +41,61 @@ impl Sniffed {
     }
 }
 
-/// Finds the encoding of an XML file of which `head` is read; reads on only where none is declared.
+/// Finds the encoding of an XML file of which `head` is read, and reads the rest: a declaration may be wrong.
+///
+/// The mark decides, else the declaration unless the bytes contradict it: declared UTF-8 that is none is Windows-1252;
+/// declared one byte per character whose every character above ASCII is good UTF-8 is UTF-8.
 ///
 /// # Errors
 /// Of the input; inside, why it cannot be read.
 pub(crate) fn sniff_xml(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Result<Sniffed, RefusalReason>> {
     let declared = declared_encoding(&head);
-    if let Some((encoding, skip)) = Encoding::for_bom(&head) {
+    let marked_as = Encoding::for_bom(&head);
+    if let Some((encoding, skip)) = marked_as.filter(|(encoding, _)| *encoding != UTF_8) {
         return Ok(Ok(marked(encoding, skip, declared.as_deref())));
     }
     if let Some(encoding) = utf16_without_mark(&head) {
         return Ok(Ok(Sniffed {
             encoding,
-            skip: 0,
-            note: None,
+            ..Sniffed::utf8()
         }));
     }
+    let skip = marked_as.map_or(0, |(_, skip)| skip);
+    let looked = look(head, skip, rest)?;
     let Some(name) = declared else {
-        return undeclared(head, rest).map(Ok);
+        let found = looked.undeclared();
+        return Ok(Ok(Sniffed { skip, ..found }));
     };
-    match Encoding::for_label(name.as_bytes()) {
-        // Written by programs that declare UTF-16 and then save the text as UTF-8: the bytes contradict it.
-        Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
-            let mut found = undeclared(head, rest)?;
-            let actual = found.encoding.name();
-            let kind = ProblemKind::EncodingContradicted { declared: name, actual };
-            found.note = Some(Problem { at: first_line(), kind });
-            Ok(Ok(found))
-        }
-        Some(encoding) if encoding.is_ascii_compatible() => Ok(Ok(Sniffed {
-            encoding,
-            skip: 0,
-            note: None,
-        })),
-        _ => Ok(Err(RefusalReason::UnknownEncoding(name))),
-    }
+    let encoding = Encoding::for_label(name.as_bytes());
+    let wide = encoding.is_some_and(|encoding| encoding == UTF_16LE || encoding == UTF_16BE);
+    let single = encoding.is_some_and(|encoding| encoding.is_ascii_compatible() && encoding != UTF_8);
+    let actual = match (encoding, looked.first_bad_line) {
+        (_, Some(_)) if skip > 0 => WINDOWS_1252,
+        (_, None) if skip > 0 => UTF_8,
+        (Some(_), Some(_)) if !single => WINDOWS_1252,
+        (Some(encoding), _) if single && !(looked.multibyte && looked.first_bad_line.is_none()) => encoding,
+        (Some(_), None) => UTF_8,
+        // No such encoding: what is plain ASCII, or good UTF-8 all through, needs none.
+        (None, None) => UTF_8,
+        _ => return Ok(Err(RefusalReason::UnknownEncoding(name))),
+    };
+    let contradicted = encoding != Some(actual) || wide;
+    let line = looked.first_bad_line.unwrap_or(1);
+    let note = contradicted.then(|| Problem {
+        at: Place {
+            line,
+            path: String::new(),
+        },
+        kind: ProblemKind::EncodingContradicted {
+            declared: name,
+            actual: actual.name(),
+        },
+    });
+    Ok(Ok(Sniffed {
+        encoding: actual,
+        skip,
+        note,
+    }))
 }
 
 /// Finds the encoding of a text that declares none: by its mark, else UTF-8 if all bytes are, else Windows-1252 with a
@@ -86,7 +106,7 @@ pub(crate) fn sniff_xml(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Resul
 pub(crate) fn sniff_text(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
     match Encoding::for_bom(&head) {
         Some((encoding, skip)) => Ok(marked(encoding, skip, None)),
-        None => undeclared(head, rest),
+        None => Ok(look(head, 0, rest)?.undeclared()),
     }
 }
 
@@ -120,7 +140,7 @@ fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
 
 /// The name in `<?xml … encoding="…"?>`, where the file begins with it in an ASCII-compatible encoding.
 fn declared_encoding(head: &[u8]) -> Option<String> {
-    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     if !head.starts_with(b"<?xml") {
         return None;
     }
@@ -142,36 +162,50 @@ fn declared_encoding(head: &[u8]) -> Option<String> {
     Some(name)
 }
 
-fn undeclared(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
-    let Some(line) = first_line_not_utf8(head, rest)? else {
-        return Ok(Sniffed::utf8());
-    };
-    let at = Place {
-        line,
-        path: String::new(),
-    };
-    let note = Problem {
-        at,
-        kind: ProblemKind::AssumedWindows1252 { line },
-    };
-    Ok(Sniffed {
-        encoding: WINDOWS_1252,
-        skip: 0,
-        note: Some(note),
-    })
+/// What a look at all bytes found.
+struct Looked {
+    /// Line of the first byte that is not UTF-8.
+    first_bad_line: Option<u64>,
+    /// There is a character above ASCII.
+    multibyte: bool,
 }
 
-/// The line of the first byte that is not UTF-8.
-fn first_line_not_utf8(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Option<u64>> {
+impl Looked {
+    fn undeclared(&self) -> Sniffed {
+        let Some(line) = self.first_bad_line else {
+            return Sniffed::utf8();
+        };
+        let at = Place {
+            line,
+            path: String::new(),
+        };
+        let kind = ProblemKind::AssumedWindows1252 { line };
+        Sniffed {
+            encoding: WINDOWS_1252,
+            skip: 0,
+            note: Some(Problem { at, kind }),
+        }
+    }
+}
+
+/// Looks at everything after the first `skip` bytes, up to the first byte that is not UTF-8.
+fn look(mut head: Vec<u8>, skip: usize, rest: &mut impl Read) -> io::Result<Looked> {
+    head.drain(..skip.min(head.len()));
     let mut line = 1_u64;
+    let mut multibyte = false;
     let mut chunk = head;
     loop {
+        multibyte |= !chunk.is_ascii();
         let tail = match std::str::from_utf8(&chunk) {
             Ok(_) => Vec::new(),
             Err(error) => {
                 let (good, bad) = chunk.split_at_checked(error.valid_up_to()).unwrap_or((&chunk, &[]));
                 if error.error_len().is_some() {
-                    return Ok(Some(line + newlines(good)));
+                    let first_bad_line = Some(line + newlines(good));
+                    return Ok(Looked {
+                        first_bad_line,
+                        multibyte,
+                    });
                 }
                 bad.to_vec()
             }
@@ -184,7 +218,11 @@ fn first_line_not_utf8(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Option
             .read_to_end(&mut chunk)?;
         if chunk.len() == begun {
             // The end: what is left over is a character cut off.
-            return Ok((begun > 0).then_some(line));
+            let first_bad_line = (begun > 0).then_some(line);
+            return Ok(Looked {
+                first_bad_line,
+                multibyte,
+            });
         }
     }
 }

@@ -7,9 +7,12 @@
     reason = "tests may be blunt: a panic is how they fail"
 )]
 
+mod archives;
 mod build;
 mod encodings;
 mod fixtures;
+mod messages;
+mod probes;
 mod proofs;
 mod properties;
 mod refusals;

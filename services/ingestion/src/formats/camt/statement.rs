@@ -2,8 +2,9 @@
 
 use kernel::Currency;
 
-use super::entry::{EntryReader, ReadEntry, direction, read_amount, short, signed, written_date};
+use super::entry::{EntryReader, ReadEntry, direction, read_amount, read_currency, short, signed, written_date};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
+use super::totals::Totals;
 use crate::formats::format::Format;
 use crate::formats::model::{
     Balance, CopyKind, Page, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime,
@@ -105,6 +106,7 @@ pub(super) struct Statement {
     pending: u64,
     info: u64,
     sums: Sums,
+    totals: Totals,
     quarantined: bool,
     problems: Vec<Problem>,
 }
@@ -130,6 +132,7 @@ impl Statement {
             pending: 0,
             info: 0,
             sums: Sums::default(),
+            totals: Totals::default(),
             quarantined: false,
             problems: Vec::new(),
         }
@@ -185,6 +188,9 @@ impl Statement {
         }
         if let Some(inner) = path.strip_prefix("Acct/") {
             return self.account(inner, leaf);
+        }
+        if let Some(inner) = path.strip_prefix("TxsSummry/") {
+            return self.totals.leaf(inner, leaf);
         }
         match path {
             "Id" => self.header.id = leaf.word(),
@@ -246,13 +252,13 @@ impl Statement {
 
     fn settle_currency(&mut self, first_entry: Option<&RawAmount>) -> Option<Currency> {
         if let Some((code, line)) = self.stated_currency.clone() {
-            let stated = Currency::parse(&code).ok();
+            let stated = read_currency(&code);
             if stated.is_none() {
                 self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code)));
             }
             return stated;
         }
-        let known = |amount: &RawAmount| amount.currency.as_deref().and_then(|code| Currency::parse(code).ok());
+        let known = |amount: &RawAmount| amount.currency.as_deref().and_then(read_currency);
         let of = |codes: &[&str]| {
             let among = |code: &&str| self.raw_balances.iter().find(|balance| balance.code == **code);
             codes
@@ -319,11 +325,10 @@ impl Statement {
             Status::Info => self.info += 1,
         }
         if entry.status == Status::Booked {
-            let own = entry
-                .amount
-                .filter(|money| Some(money.currency()) == self.header.currency);
-            self.sums.add(own, entry.reversal);
+            self.sums.add_in(entry.amount, self.header.currency, entry.reversal);
         }
+        self.totals
+            .add(entry.amount, entry.credit, entry.status, entry.parts.left());
         for problem in std::mem::take(&mut entry.problems) {
             self.report(problem);
         }
@@ -337,6 +342,10 @@ impl Statement {
         let (proof, kinds) = self.prove();
         for (line, element, kind) in kinds {
             self.tell(line, element, kind);
+        }
+        let proven = proof.verdict == Verdict::Holds;
+        for kind in self.totals.check(self.header.currency, proven) {
+            self.tell(self.totals.line, "TxsSummry", kind);
         }
         StatementEnd {
             header: self.header.clone(),
@@ -352,10 +361,10 @@ impl Statement {
         let (Some((code, line)), Some(assumed)) = (self.stated_currency.clone(), self.header.currency) else {
             return;
         };
-        match Currency::parse(&code) {
-            Ok(stated) if stated == assumed => {}
-            Ok(stated) => self.tell(line, "Acct/Ccy", ProblemKind::CurrencyContradicted { stated, assumed }),
-            Err(_) => self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code))),
+        match read_currency(&code) {
+            Some(stated) if stated == assumed => {}
+            Some(stated) => self.tell(line, "Acct/Ccy", ProblemKind::CurrencyContradicted { stated, assumed }),
+            None => self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code))),
         }
     }
 
@@ -384,7 +393,7 @@ impl Statement {
 impl RawBalance {
     fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
         match path {
-            "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default(),
+            "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default().to_ascii_uppercase(),
             "Tp/SubTp/Cd" | "Tp/SubTp/Prtry" => self.subtype = leaf.word(),
             "Amt" => self.amount = Some(leaf.amount()),
             "CdtDbtInd" => self.direction = leaf.word().map(|text| (text, leaf.line)),
@@ -406,6 +415,7 @@ impl RawBalance {
             .amount
             .as_ref()
             .map_or(Err(ProblemKind::NoAmount), |amount| read_amount(amount, currency));
+        let negative = amount.as_ref().is_ok_and(kernel::Money::is_negative);
         let money = match amount {
             Ok(money) => Some(signed(money, credit.unwrap_or(true))),
             Err(kind) => {
@@ -417,7 +427,8 @@ impl RawBalance {
             code: self.code,
             subtype: self.subtype,
             money,
-            sign_stated: credit.is_some(),
+            // A sign and a direction together may mean either: the arithmetic decides.
+            sign_stated: credit.is_some() && !negative,
             on,
             line: self.line,
         }
