@@ -140,8 +140,10 @@ impl EntryReader {
         };
         match read_amount(written, self.currency) {
             Ok(money) => {
+                let mut credit = credit;
                 if money.is_negative() {
-                    // Read as written, so that the proof can be made; which way it goes a person must say.
+                    // Below zero is a debit, however often it is said; so the proof can be made, but a person must look.
+                    credit = true;
                     tell(written.line, "Amt", ProblemKind::BadAmount(short(&written.text)));
                 }
                 if let Some(account) = self.currency.filter(|account| *account != money.currency()) {
