@@ -1,7 +1,7 @@
 //! camt.052, .053 and .054 in all versions and wrappers, glued documents, quirks of banks, and the rejects of pain.002.
 
 use ingestion::formats::inspection::{Outcome, inspect_with};
-use ingestion::formats::{Event, Reversals, Settings, StatementKind, Status, read};
+use ingestion::formats::{Event, Part, Reversals, Settings, StatementKind, Status, read};
 use serde_json::json as value;
 
 use crate::build::{ACCOUNT, balance, document, entry, gather, inspected, json};
@@ -353,4 +353,23 @@ fn numbers_run_through_the_file() {
     })
     .unwrap();
     assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+/// A batch whose only detail repeats its total, and a payment at which a bank repeats the head of its batch.
+#[test]
+fn a_batch_with_one_detail() {
+    let part = |detail: &str| {
+        let details = format!(
+            "<NtryDtls><Btch><NbOfTxs>418</NbOfTxs></Btch><TxDtls><Amt Ccy=\"RON\">9</Amt>{detail}</TxDtls></NtryDtls>"
+        );
+        let (entries, _) = gather(document(&format!("{ACCOUNT}{}", entry("9", "CRDT", &details))).as_bytes()).unwrap();
+        entries[0].part
+    };
+    assert_eq!(part(""), Part::Batch { count: 0 });
+    assert_eq!(
+        part("<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>"),
+        Part::Batch { count: 0 }
+    );
+    assert_eq!(part("<Refs><EndToEndId>E1</EndToEndId></Refs>"), Part::Whole);
+    assert_eq!(part("<RmtInf><Ustrd>F 1</Ustrd></RmtInf>"), Part::Whole);
 }

@@ -282,8 +282,11 @@ impl EntryReader {
             .as_ref()
             .and_then(|batch| batch.count.as_ref())
             .and_then(|count| count.parse::<u64>().ok());
+        let several = announced.is_some_and(|count| count > 1);
+        // A bank that repeats the batch's head at each of its payments tells of each who paid, or what for.
+        let told = details.iter().any(RawDetail::tells_of_one);
         entry.part = match count {
-            0 if announced.is_some_and(|count| count > 1) => Part::Batch { count },
+            0 | 1 if several && !told => Part::Batch { count: 0 },
             0 | 1 => Part::Whole,
             _ => Part::Batch { count },
         };

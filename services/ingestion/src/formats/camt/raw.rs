@@ -285,6 +285,20 @@ impl RawDetail {
         }
     }
 
+    /// Whether it says of one payment whose it is or what it is for.
+    pub(super) fn tells_of_one(&self) -> bool {
+        let own = |reference: &RawReference| {
+            matches!(
+                reference.kind,
+                ReferenceKind::EndToEnd | ReferenceKind::Transaction | ReferenceKind::Uetr | ReferenceKind::Creditor
+            ) && !reference.text.eq_ignore_ascii_case("NOTPROVIDED")
+        };
+        !self.debtor.is_empty()
+            || !self.creditor.is_empty()
+            || !self.remittance.trim().is_empty()
+            || self.references.iter().any(own)
+    }
+
     /// The last of each kind counts.
     fn amount(&mut self, preference: u8, leaf: Leaf<'_>) {
         self.amounts.retain(|(other, _)| *other != preference);
