@@ -1,5 +1,6 @@
 //! Every file of the public samples of others, and what becomes of it: `samples.tsv`. The files are read from where
-//! `INCASSO_SAMPLES` points (they are not part of this repository).
+//! `INCASSO_SAMPLES` points (they are not part of this repository). The folders `mt940` and `norma43` have tables of their
+//! own beside the tests of their readers.
 //!
 //! `INCASSO_SAMPLES_WRITE=1` writes the table anew: look at what changed before it is committed.
 
@@ -10,6 +11,8 @@ use ingestion::formats::Inspection;
 
 use crate::build::inspected;
 
+/// Folders with tables of their own.
+const ELSEWHERE: [&str; 2] = ["mt940", "norma43"];
 const TABLE: &str = include_str!("samples.tsv");
 const HEAD: &str = "file\tformat\texit\tstatements\tentries\tbooked_minor\tholds\tfails\tabsent\twhy";
 
@@ -52,6 +55,12 @@ fn outcome(found: &Inspection) -> String {
 fn files(folder: &Path, base: &Path, found: &mut BTreeMap<String, PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path
+            .file_name()
+            .is_some_and(|name| ELSEWHERE.iter().any(|other| name == *other))
+        {
+            continue;
+        }
         if path.is_dir() {
             files(&path, base, found);
         } else if path.file_name().is_some_and(|name| name != "SOURCES.md") {
