@@ -5,6 +5,7 @@
 //! matter, unknown elements are ignored. Memory is bounded by one entry, however large the file.
 
 mod entry;
+mod fields;
 mod raw;
 mod rejects;
 mod statement;

@@ -3,7 +3,7 @@
 
 use kernel::{Currency, Money};
 
-use super::entry::{read_amount, read_currency, signed, written_date};
+use super::fields::{read_amount, read_currency, signed, written_date};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
 use crate::formats::format::Format;
 use crate::formats::model::{

@@ -2,7 +2,8 @@
 
 use kernel::Currency;
 
-use super::entry::{EntryReader, ReadEntry, direction, read_amount, read_currency, short, signed, written_date};
+use super::entry::{EntryReader, ReadEntry};
+use super::fields::{direction, read_amount, read_currency, short, signed, written_date};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
 use super::totals::Totals;
 use crate::formats::format::Format;
