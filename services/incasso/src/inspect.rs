@@ -7,9 +7,10 @@ use std::path::Path;
 
 use ingestion::formats::inspection::{Inspection, Outcome, ProblemList, ProblemView, write_json};
 use ingestion::formats::problem::decimal;
+use ingestion::formats::reasons::meaning;
 use ingestion::formats::{
-    Entry, Event, MAX_FILE, Part, ReadError, Refusal, RefusalReason, StatementEnd, StatementHeader, Status, Summary,
-    Verdict, check, read_settled,
+    Entry, Event, MAX_FILE, Part, ReadError, Refusal, Return, Settings, StatementEnd, StatementHeader, StatementKind,
+    Status, Summary, Verdict, check, read_settled,
 };
 
 /// Reads `file` and writes what it says to `out`: for people, or as JSON.
@@ -28,10 +29,11 @@ pub fn run(file: &Path, json: bool, out: &mut dyn Write) -> io::Result<u8> {
         inner: out,
         failed: false,
     };
+    let settings = Settings::default();
     let told = if json {
-        write_json(input, &mut out)
+        write_json(input, &settings, &mut out)
     } else {
-        tell(input, &mut out)
+        tell(input, &settings, &mut out)
     };
     match told {
         Ok(outcome) => Ok(outcome.exit_code()),
@@ -98,18 +100,22 @@ fn unreadable(file: &Path, error: &io::Error, json: bool, out: &mut dyn Write) -
 }
 
 /// The report for people. One reading decides whether the file is refused, the second tells.
-fn tell(mut input: BufReader<File>, out: &mut dyn Write) -> io::Result<Outcome> {
-    let (summary, pages) = match check(&mut input) {
+fn tell(mut input: BufReader<File>, settings: &Settings, out: &mut dyn Write) -> io::Result<Outcome> {
+    let (summary, pages) = match check(&mut input, settings) {
         Ok(checked) => checked,
         Err(ReadError::Refused(refusal)) => return refused(&refusal, out),
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
     };
     writeln!(out, "{}, read as {}", summary.format, summary.encoding)?;
+    if !summary.dialect.name.is_empty() {
+        let (name, why) = (&summary.dialect.name, &summary.dialect.why);
+        writeln!(out, "dialect: {} ({})", printable(name, 80), printable(why, 200))?;
+    }
     let mut report = Report {
         out,
         problems: ProblemList::default(),
     };
-    match read_settled(input, &pages, &mut |event| report.event(event)) {
+    match read_settled(input, settings, &pages, &mut |event| report.event(event)) {
         Ok(_) => {}
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
         // It was read a moment ago: the file was changed in between.
@@ -157,9 +163,9 @@ fn plural(count: u64, what: &str) -> String {
 }
 
 fn refused(refusal: &Refusal, out: &mut dyn Write) -> io::Result<Outcome> {
-    match (&refusal.format, &refusal.reason) {
-        (Some(format), RefusalReason::OtherCamt(_)) => writeln!(out, "REFUSED ({format})")?,
-        _ => writeln!(out, "REFUSED")?,
+    match &refusal.format {
+        Some(format) => writeln!(out, "REFUSED ({})", printable(format, 80))?,
+        None => writeln!(out, "REFUSED")?,
     }
     tell_problem(&ProblemView::from(refusal), out)?;
     Ok(Outcome::Refused)
@@ -213,6 +219,19 @@ impl Report<'_> {
         if header.copy.is_some() {
             write!(self.out, ", a copy or duplicate")?;
         }
+        let kind = match header.kind {
+            StatementKind::Final => "",
+            StatementKind::Intraday => "\n  PROVISIONAL, within the day: shown, never booked by itself",
+            StatementKind::Notification => {
+                "\n  A NOTIFICATION: explains what the statement books, never booked by itself"
+            }
+            StatementKind::Collection => "\n  COLLECTED payments: the bank's statement tells the money too",
+            StatementKind::Rejects => "\n  REJECTED before any money moved: nothing to book",
+            StatementKind::Table => {
+                "\n  A TABLE by a map: shown, booked only where the map says that it is a statement"
+            }
+        };
+        write!(self.out, "{kind}")?;
         writeln!(self.out, "\n")?;
         writeln!(
             self.out,
@@ -254,11 +273,26 @@ impl Report<'_> {
             Part::Batch { count: 0 } => self.more("a batch without its details")?,
             Part::Batch { count } => self.more(&format!("{count} details that do not add up to it: one total"))?,
         }
+        if let Some(returned) = &entry.returned {
+            self.returned(returned)?;
+        }
         if entry.reversal {
             self.more("reversal of an earlier entry")
         } else {
             Ok(())
         }
+    }
+
+    fn returned(&mut self, returned: &Return) -> io::Result<()> {
+        let told = |code: &String| match meaning(code) {
+            Some(meaning) => format!("{} ({meaning})", printable(code, 35)),
+            None => printable(code, 35),
+        };
+        let mut parts: Vec<String> = returned.reasons.iter().map(told).collect();
+        if !returned.text.is_empty() {
+            parts.push(printable(&returned.text, 160));
+        }
+        self.more(&format!("returned: {}", parts.join(", ")))
     }
 
     fn more(&mut self, text: &str) -> io::Result<()> {

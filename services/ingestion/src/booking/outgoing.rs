@@ -21,6 +21,8 @@ pub struct Debit {
     pub debit_id: Uuid,
     /// The bank account.
     pub collector: Arc<Collector>,
+    /// How it was seen: `camt053`, `mt940`, ….
+    pub channel: &'static str,
     /// Positive.
     pub money: Money,
     /// Whether it says that it takes something back.
@@ -105,7 +107,7 @@ impl Debit {
             creditor_id: self.collector.creditor_id.as_uuid(),
             calendar: self.collector.calendar.clone(),
             segment,
-            channel: "camt053".to_owned(),
+            channel: self.channel.to_owned(),
             collector: self.collector.name.clone(),
             class: class.to_owned(),
             status: "booked".to_owned(),

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use serde::Serialize;
 
 use super::problem::{Place, Problem, ReadError, Refusal};
-use super::{Entry, Event, Party, StatementEnd, StatementHeader, check, read_settled};
+use super::{Entry, Event, Party, Settings, StatementEnd, StatementHeader, check, read_settled};
 
 /// Problems beyond this many are counted, not listed.
 pub const MAX_PROBLEMS: usize = 1000;
@@ -221,8 +221,16 @@ impl ProblemList {
 ///
 /// # Errors
 /// Only of the input; a refused file is an [`Inspection`] too.
-pub fn inspect(mut input: impl Read + Seek) -> io::Result<Inspection> {
-    let (summary, pages) = match check(&mut input) {
+pub fn inspect(input: impl Read + Seek) -> io::Result<Inspection> {
+    inspect_with(input, &Settings::default())
+}
+
+/// As [`inspect`], with what is configured of the source.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_with(mut input: impl Read + Seek, settings: &Settings) -> io::Result<Inspection> {
+    let (summary, pages) = match check(&mut input, settings) {
         Ok(checked) => checked,
         Err(ReadError::Refused(refusal)) => return Ok(refused(&refusal)),
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
@@ -230,7 +238,7 @@ pub fn inspect(mut input: impl Read + Seek) -> io::Result<Inspection> {
     let mut statements = Vec::new();
     let mut entries = Vec::new();
     let mut problems = ProblemList::default();
-    let result = read_settled(input, &pages, &mut |event| {
+    let result = read_settled(input, settings, &pages, &mut |event| {
         match event {
             Event::StatementStart(_) => {}
             Event::Entry(entry) => entries.push(EntryView::from(&*entry)),
@@ -279,8 +287,8 @@ fn refused(refusal: &Refusal) -> Inspection {
 ///
 /// # Errors
 /// Of the input or the output.
-pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Result<Outcome> {
-    let (summary, pages) = match check(&mut input) {
+pub fn write_json(mut input: impl Read + Seek, settings: &Settings, out: &mut dyn Write) -> io::Result<Outcome> {
+    let (summary, pages) = match check(&mut input, settings) {
         Ok(checked) => checked,
         Err(ReadError::Refused(refusal)) => {
             serde_json::to_writer_pretty(&mut *out, &refused(&refusal))?;
@@ -300,7 +308,7 @@ pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Resul
         entries: 0,
         problems: ProblemList::default(),
     };
-    match read_settled(input, &pages, &mut |event| writer.event(event)) {
+    match read_settled(input, settings, &pages, &mut |event| writer.event(event)) {
         Ok(_) => {}
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
         // It was read a moment ago: the file was changed in between.

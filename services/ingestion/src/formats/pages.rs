@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kernel::{Currency, Money};
 
-use super::camt::model::{PageOf, StatementEnd, Verdict};
+use super::model::{PageOf, StatementEnd, Verdict};
 use super::problem::{Place, Problem, ProblemKind, ProofFailure};
 use crate::domain::pages::{Known, Page, Together, groups, settle};
 

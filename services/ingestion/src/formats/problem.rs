@@ -60,8 +60,8 @@ pub enum ProblemKind {
         /// What the bytes say.
         actual: &'static str,
     },
-    /// Note: a version of camt.053 that did not exist when this was written.
-    #[error("version {0} of camt.053 is newer than what Incasso was tested with (.001.14): read by the same rules")]
+    /// Note: a version of a message that did not exist when this was written.
+    #[error("{0} is newer than what Incasso was tested with (.001.14): read by the same rules")]
     UnknownVersion(String),
     /// Note: `Acct/Ccy` is missing (it is optional).
     #[error("the account names no currency: {currency} taken from the {source_element}")]
@@ -154,6 +154,16 @@ pub enum ProblemKind {
     /// The balance proof fails.
     #[error("the balance proof fails: {0}")]
     ProofFails(ProofFailure),
+    /// A rule of one format alone: each format has its own typed problems, and tells them so.
+    #[error("{what}")]
+    OfFormat {
+        /// What: the value and the rule.
+        what: String,
+        /// What the person who sent the file can do.
+        remedy: &'static str,
+        /// Whether the statement may not be booked.
+        quarantines: bool,
+    },
 }
 
 /// The arithmetic of a balance proof that fails.
@@ -226,6 +236,7 @@ impl ProblemKind {
                 | Self::CurrencyAssumed { .. }
                 | Self::SignProven
                 | Self::PageWaits { .. }
+                | Self::OfFormat { quarantines: false, .. }
         )
     }
 
@@ -246,6 +257,7 @@ impl ProblemKind {
             Self::PageWaits { .. } => {
                 "Send the missing pages, too, in whatever order: all are booked as soon as they prove each other."
             }
+            Self::OfFormat { remedy, .. } => remedy,
             Self::NoAccount => "Ask the bank for a statement with Acct/Id before its entries.",
             Self::UnknownCurrency(_) => "Ask the bank for a corrected statement.",
             Self::ForeignEntry { .. } | Self::CurrencyContradicted { .. } => {
@@ -281,7 +293,7 @@ pub struct Refusal {
     pub at: Place,
     /// Why.
     pub reason: RefusalReason,
-    /// What the file seems to be, such as `camt.052.001.08`, where that is known.
+    /// What the file seems to be, such as `camt.053.001.08`, where that is known.
     pub format: Option<String>,
 }
 
@@ -299,18 +311,26 @@ pub enum RefusalReason {
     /// No bytes, or only blanks.
     #[error("the file is empty")]
     Empty,
-    /// Not XML at all.
-    #[error("the file is not XML: it looks like {0}")]
-    NotXml(&'static str),
+    /// No bank file at all.
+    #[error("this is no bank file that Incasso reads: it looks like {0}")]
+    NotABankFile(&'static str),
+    /// A table for which there is no column map.
+    #[error("this is plain text of no known bank format, and no column map is given that fits it")]
+    NoMap,
+    /// Of one format alone: it is recognised, but no statement can be read.
+    #[error("{what}")]
+    OfFormat {
+        /// What: the value and the rule.
+        what: String,
+        /// What the person who sent the file can do.
+        remedy: &'static str,
+    },
     /// Larger than 4 GiB.
     #[error("the file is larger than {0} bytes")]
     TooLarge(u64),
     /// Not well-formed.
     #[error("malformed XML: {0}")]
     Malformed(String),
-    /// Several documents one after the other.
-    #[error("several XML documents in one file")]
-    SeveralDocuments,
     /// Ends inside an element.
     #[error("the file ends before its elements are closed: it was cut off")]
     Truncated,
@@ -335,14 +355,13 @@ pub enum RefusalReason {
     /// Bytes that are not what the declaration says.
     #[error("the bytes are not {0}, as the file declares")]
     BadEncoding(&'static str),
-    /// Another ISO 20022 message of the same family.
-    #[error("this is a {0}, not a camt.053 statement")]
-    OtherCamt(&'static str),
-    /// XML, but something else.
-    #[error("there is no bank statement (BkToCstmrStmt) in it; its root is {0:?}")]
-    NotCamt053(String),
-    /// A camt.053 without any statement.
-    #[error("the message holds no statement (Stmt)")]
+    /// XML, but no message that tells of money on an account.
+    #[error(
+        "there is no bank statement in it (BkToCstmrStmt, BkToCstmrAcctRpt, BkToCstmrDbtCdtNtfctn); its root is {0:?}"
+    )]
+    NoBankMessage(String),
+    /// A message without any statement.
+    #[error("the message holds no statement (Stmt, Rpt or Ntfctn)")]
     NoStatement,
 }
 
@@ -352,26 +371,21 @@ impl RefusalReason {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Empty | Self::Truncated => "Fetch the file from the bank again.",
-            Self::NotXml(_) | Self::NotCamt053(_) => {
-                "Send an ISO 20022 camt.053 statement (bank to customer statement)."
+            Self::NotABankFile(_) | Self::NoBankMessage(_) => {
+                "Send the account statement: camt.053, MT940, Norma 43, Asobancaria, CBI, or a table with its column map."
             }
+            Self::NoMap => "Name the source whose column map fits, or ask the bank for camt.053 or MT940.",
+            Self::OfFormat { remedy, .. } => remedy,
             Self::TooLarge(_) => "Ask the bank for smaller files, for instance one per account and day.",
             Self::Malformed(_) | Self::ForbiddenCharacter(_) => {
                 "Send the file as the bank made it; if it is, ask the bank for a well-formed one."
             }
-            Self::SeveralDocuments => "Split the file where the next XML document begins and send each part.",
             Self::Doctype | Self::Entity(_) => {
                 "Ask the bank for a file without DOCTYPE and entities; they are refused for safety."
             }
             Self::TooDeep(_) | Self::TooLong(_) => "This is no bank statement as the standard knows it: ask the bank.",
             Self::UnknownEncoding(_) | Self::BadEncoding(_) => {
                 "Ask the bank to write UTF-8, or to declare the encoding that it writes."
-            }
-            Self::OtherCamt("camt.052") => {
-                "An intraday report is provisional: send the day's camt.053 statement instead."
-            }
-            Self::OtherCamt(_) => {
-                "A notification has no balances to prove it: send the day's camt.053 statement instead."
             }
             Self::NoStatement => {
                 "Ask the bank for a file with at least one Stmt; an empty day is a Stmt without entries."

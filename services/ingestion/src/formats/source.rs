@@ -7,14 +7,12 @@ use std::io::{self, BufRead, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::problem::{Place, Problem, ProblemKind, Refusal, RefusalReason};
+use super::problem::{Place, Problem, ProblemKind, RefusalReason};
 
 /// Largest file that is read: 4 GiB.
 pub const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 /// Longest single token (tag, text between tags, comment) in bytes of UTF-8: bounds memory.
 pub const MAX_TOKEN: usize = 8 * 1024 * 1024;
-/// The XML declaration stands within this many bytes.
-const HEAD: usize = 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// How a file's bytes become text.
@@ -27,6 +25,15 @@ pub struct Sniffed {
 }
 
 impl Sniffed {
+    /// Plain UTF-8.
+    pub(crate) fn utf8() -> Self {
+        Self {
+            encoding: UTF_8,
+            skip: 0,
+            note: None,
+        }
+    }
+
     /// Name of the encoding as IANA has it.
     #[must_use]
     pub fn encoding_name(&self) -> &'static str {
@@ -34,48 +41,72 @@ impl Sniffed {
     }
 }
 
-/// Finds the encoding; reads only the beginning where the file declares one, else everything once.
+/// Finds the encoding of an XML file of which `head` is read, and reads the rest: a declaration may be wrong.
+///
+/// The mark decides, else the declaration unless the bytes contradict it: declared UTF-8 that is none is Windows-1252;
+/// declared one byte per character whose every character above ASCII is good UTF-8 is UTF-8.
 ///
 /// # Errors
-/// `Ok(Err(_))` where the declared encoding is unknown or the bytes cannot be XML; `Err` on input errors.
-pub fn sniff(input: &mut impl Read) -> io::Result<Result<Sniffed, Refusal>> {
-    let mut head = Vec::with_capacity(HEAD);
-    input
-        .by_ref()
-        .take(u64::try_from(HEAD).unwrap_or(u64::MAX))
-        .read_to_end(&mut head)?;
+/// Of the input; inside, why it cannot be read.
+pub(crate) fn sniff_xml(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Result<Sniffed, RefusalReason>> {
     let declared = declared_encoding(&head);
-    if let Some((encoding, skip)) = Encoding::for_bom(&head) {
+    let marked_as = Encoding::for_bom(&head);
+    if let Some((encoding, skip)) = marked_as.filter(|(encoding, _)| *encoding != UTF_8) {
         return Ok(Ok(marked(encoding, skip, declared.as_deref())));
     }
     if let Some(encoding) = utf16_without_mark(&head) {
         return Ok(Ok(Sniffed {
             encoding,
-            skip: 0,
-            note: None,
+            ..Sniffed::utf8()
         }));
     }
-    if let Some(what) = not_xml(&head) {
-        return Ok(Err(refusal(what)));
-    }
+    let skip = marked_as.map_or(0, |(_, skip)| skip);
+    let looked = look(head, skip, rest)?;
     let Some(name) = declared else {
-        return undeclared(head, input).map(Ok);
+        let found = looked.undeclared();
+        return Ok(Ok(Sniffed { skip, ..found }));
     };
-    match Encoding::for_label(name.as_bytes()) {
-        // Written by programs that declare UTF-16 and then save the text as UTF-8: the bytes contradict it.
-        Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
-            let mut found = undeclared(head, input)?;
-            let actual = found.encoding.name();
-            let kind = ProblemKind::EncodingContradicted { declared: name, actual };
-            found.note = Some(Problem { at: first_line(), kind });
-            Ok(Ok(found))
-        }
-        Some(encoding) if encoding.is_ascii_compatible() => Ok(Ok(Sniffed {
-            encoding,
-            skip: 0,
-            note: None,
-        })),
-        _ => Ok(Err(refusal(RefusalReason::UnknownEncoding(name)))),
+    let encoding = Encoding::for_label(name.as_bytes());
+    let wide = encoding.is_some_and(|encoding| encoding == UTF_16LE || encoding == UTF_16BE);
+    let single = encoding.is_some_and(|encoding| encoding.is_ascii_compatible() && encoding != UTF_8);
+    let actual = match (encoding, looked.first_bad_line) {
+        (_, Some(_)) if skip > 0 => WINDOWS_1252,
+        (_, None) if skip > 0 => UTF_8,
+        (Some(_), Some(_)) if !single => WINDOWS_1252,
+        (Some(encoding), _) if single && !(looked.multibyte && looked.first_bad_line.is_none()) => encoding,
+        (Some(_), None) => UTF_8,
+        // No such encoding: what is plain ASCII, or good UTF-8 all through, needs none.
+        (None, None) => UTF_8,
+        _ => return Ok(Err(RefusalReason::UnknownEncoding(name))),
+    };
+    let contradicted = encoding != Some(actual) || wide;
+    let line = looked.first_bad_line.unwrap_or(1);
+    let note = contradicted.then(|| Problem {
+        at: Place {
+            line,
+            path: String::new(),
+        },
+        kind: ProblemKind::EncodingContradicted {
+            declared: name,
+            actual: actual.name(),
+        },
+    });
+    Ok(Ok(Sniffed {
+        encoding: actual,
+        skip,
+        note,
+    }))
+}
+
+/// Finds the encoding of a text that declares none: by its mark, else UTF-8 if all bytes are, else Windows-1252 with a
+/// note (a format may know better).
+///
+/// # Errors
+/// Of the input.
+pub(crate) fn sniff_text(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
+    match Encoding::for_bom(&head) {
+        Some((encoding, skip)) => Ok(marked(encoding, skip, None)),
+        None => Ok(look(head, 0, rest)?.undeclared()),
     }
 }
 
@@ -83,14 +114,6 @@ fn first_line() -> Place {
     Place {
         line: 1,
         path: String::new(),
-    }
-}
-
-fn refusal(reason: RefusalReason) -> Refusal {
-    Refusal {
-        at: first_line(),
-        reason,
-        format: None,
     }
 }
 
@@ -117,7 +140,7 @@ fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
 
 /// The name in `<?xml … encoding="…"?>`, where the file begins with it in an ASCII-compatible encoding.
 fn declared_encoding(head: &[u8]) -> Option<String> {
-    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     if !head.starts_with(b"<?xml") {
         return None;
     }
@@ -139,41 +162,50 @@ fn declared_encoding(head: &[u8]) -> Option<String> {
     Some(name)
 }
 
-fn undeclared(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Sniffed> {
-    let utf8 = Sniffed {
-        encoding: UTF_8,
-        skip: 0,
-        note: None,
-    };
-    let Some(line) = first_line_not_utf8(head, rest)? else {
-        return Ok(utf8);
-    };
-    let at = Place {
-        line,
-        path: String::new(),
-    };
-    let note = Problem {
-        at,
-        kind: ProblemKind::AssumedWindows1252 { line },
-    };
-    Ok(Sniffed {
-        encoding: WINDOWS_1252,
-        skip: 0,
-        note: Some(note),
-    })
+/// What a look at all bytes found.
+struct Looked {
+    /// Line of the first byte that is not UTF-8.
+    first_bad_line: Option<u64>,
+    /// There is a character above ASCII.
+    multibyte: bool,
 }
 
-/// The line of the first byte that is not UTF-8.
-fn first_line_not_utf8(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Option<u64>> {
+impl Looked {
+    fn undeclared(&self) -> Sniffed {
+        let Some(line) = self.first_bad_line else {
+            return Sniffed::utf8();
+        };
+        let at = Place {
+            line,
+            path: String::new(),
+        };
+        let kind = ProblemKind::AssumedWindows1252 { line };
+        Sniffed {
+            encoding: WINDOWS_1252,
+            skip: 0,
+            note: Some(Problem { at, kind }),
+        }
+    }
+}
+
+/// Looks at everything after the first `skip` bytes, up to the first byte that is not UTF-8.
+fn look(mut head: Vec<u8>, skip: usize, rest: &mut impl Read) -> io::Result<Looked> {
+    head.drain(..skip.min(head.len()));
     let mut line = 1_u64;
+    let mut multibyte = false;
     let mut chunk = head;
     loop {
+        multibyte |= !chunk.is_ascii();
         let tail = match std::str::from_utf8(&chunk) {
             Ok(_) => Vec::new(),
             Err(error) => {
                 let (good, bad) = chunk.split_at_checked(error.valid_up_to()).unwrap_or((&chunk, &[]));
                 if error.error_len().is_some() {
-                    return Ok(Some(line + newlines(good)));
+                    let first_bad_line = Some(line + newlines(good));
+                    return Ok(Looked {
+                        first_bad_line,
+                        multibyte,
+                    });
                 }
                 bad.to_vec()
             }
@@ -186,40 +218,17 @@ fn first_line_not_utf8(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Option
             .read_to_end(&mut chunk)?;
         if chunk.len() == begun {
             // The end: what is left over is a character cut off.
-            return Ok((begun > 0).then_some(line));
+            let first_bad_line = (begun > 0).then_some(line);
+            return Ok(Looked {
+                first_bad_line,
+                multibyte,
+            });
         }
     }
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX)
-}
-
-/// What a file that does not begin like XML seems to be.
-fn not_xml(head: &[u8]) -> Option<RefusalReason> {
-    let start = head.trim_ascii_start();
-    let looks = |prefix: &[u8]| start.starts_with(prefix);
-    if start.is_empty() && head.len() < HEAD {
-        return Some(RefusalReason::Empty);
-    }
-    if start.is_empty() || looks(b"<") {
-        return None;
-    }
-    Some(RefusalReason::NotXml(
-        if looks(b"{1:") || looks(b":20:") || looks(b"{4:") {
-            "a SWIFT message (MT940)"
-        } else if looks(b"PK\x03\x04") {
-            "a ZIP archive (unpack it first)"
-        } else if looks(b"\x1f\x8b") {
-            "a gzip archive (unpack it first)"
-        } else if looks(b"%PDF") {
-            "a PDF"
-        } else if looks(b"{") || looks(b"[") {
-            "JSON"
-        } else {
-            "plain text or something else"
-        },
-    ))
 }
 
 /// Why the source failed while the parser asked for more.
@@ -254,11 +263,24 @@ pub(crate) struct Source<R> {
     carriage_returns: bool,
     taken: u64,
     failure: Option<SourceFailure>,
+    /// Control characters are looked for, and tokens bounded.
+    strict: bool,
 }
 
 impl<R: Read> Source<R> {
+    /// For XML.
     pub(crate) fn new(input: R, sniffed: &Sniffed) -> Self {
+        Self::with(input, sniffed, true)
+    }
+
+    /// For lines of text, which may hold any character; whoever reads them bounds them.
+    pub(crate) fn of_text(input: R, sniffed: &Sniffed) -> Self {
+        Self::with(input, sniffed, false)
+    }
+
+    fn with(input: R, sniffed: &Sniffed, strict: bool) -> Self {
         Self {
+            strict,
             input,
             decoder: sniffed.encoding.new_decoder_without_bom_handling(),
             encoding: sniffed.encoding,
@@ -270,7 +292,7 @@ impl<R: Read> Source<R> {
             out: vec![0; 2 * CHUNK].into_boxed_slice(),
             out_from: 0,
             out_to: 0,
-            token_left: MAX_TOKEN,
+            token_left: if strict { MAX_TOKEN } else { usize::MAX },
             skip: sniffed.skip,
             line: 1,
             line_feeds: Vec::new(),
@@ -326,7 +348,7 @@ impl<R: Read> Source<R> {
             }
             break;
         }
-        if self.taken > MAX_FILE {
+        if self.strict && self.taken > MAX_FILE {
             return Err(self.fail(SourceFailure::Refused(RefusalReason::TooLarge(MAX_FILE))));
         }
         // A byte order mark lies wholly in what the first reads bring, be they ever so short.
@@ -389,7 +411,7 @@ impl<R: Read> Source<R> {
                 at += 1;
             }
         }
-        if let Some((byte, lines)) = forbidden {
+        if let Some((byte, lines)) = forbidden.filter(|_| self.strict) {
             self.line += u64::try_from(lines).unwrap_or_default();
             return Err(
                 self.fail(SourceFailure::Refused(RefusalReason::ForbiddenCharacter(u32::from(
@@ -433,7 +455,9 @@ impl<R: Read> BufRead for Source<R> {
 
     fn consume(&mut self, amount: usize) {
         self.out_from = self.out_from.saturating_add(amount).min(self.out_to);
-        self.token_left = self.token_left.saturating_sub(amount);
+        if self.strict {
+            self.token_left = self.token_left.saturating_sub(amount);
+        }
         while self
             .line_feeds
             .get(self.passed)

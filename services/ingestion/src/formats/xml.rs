@@ -2,7 +2,7 @@
 //!
 //! What quick-xml leaves to its caller is done here: references are joined into the text around them (it reports
 //! `a&amp;b` as three events), DOCTYPE and foreign entities are refused, depth, tokens and texts are bounded, and a
-//! document that is cut off, or followed by another, is refused.
+//! document that is cut off is refused. Several documents one after the other are walked as one: banks glue them.
 
 use std::io::Read;
 
@@ -51,7 +51,9 @@ pub(crate) struct Walker<R> {
     currency: Option<String>,
     namespace: Option<String>,
     root_seen: bool,
-    declaration_allowed: bool,
+    /// A declaration was met, and no element after it.
+    root_due: bool,
+    documents: u32,
     line: u64,
 }
 
@@ -73,7 +75,8 @@ impl<R: Read> Walker<R> {
             currency: None,
             namespace: None,
             root_seen: false,
-            declaration_allowed: true,
+            root_due: false,
+            documents: 0,
             line: 1,
         }
     }
@@ -102,9 +105,14 @@ impl<R: Read> Walker<R> {
         self.currency.as_deref()
     }
 
-    /// The last namespace declared so far that speaks of camt.
+    /// The last namespace of the document declared so far that speaks of camt.05x or pain.002.
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
+    }
+
+    /// Documents begun so far.
+    pub(crate) fn documents(&self) -> u32 {
+        self.documents
     }
 
     /// Line on which the current token begins.
@@ -180,14 +188,13 @@ impl<R: Read> Walker<R> {
             Ok(event) => event,
             Err(error) => return Err(self.failed(error)),
         };
-        let first = std::mem::replace(&mut self.declaration_allowed, false);
-        match self.handle(event, first) {
+        match self.handle(event) {
             Ok(step) => Ok(step),
             Err(reason) => Err(ReadError::Refused(Box::new(self.refusal(reason)))),
         }
     }
 
-    fn handle(&mut self, event: Event<'_>, first: bool) -> Result<Option<Step>, RefusalReason> {
+    fn handle(&mut self, event: Event<'_>) -> Result<Option<Step>, RefusalReason> {
         match event {
             Event::Start(start) => self.open(&start).map(Some),
             // Empty elements come as Start and End: expand_empty_elements.
@@ -198,20 +205,26 @@ impl<R: Read> Walker<R> {
             Event::Text(text) => self.add_text(&text, false),
             Event::CData(text) => self.add_text(&text, true),
             Event::GeneralRef(reference) => self.add_reference(&reference),
-            Event::Decl(_) if first => Ok(None),
-            Event::Decl(_) if self.root_seen && self.marks.is_empty() => Err(RefusalReason::SeveralDocuments),
-            Event::Decl(_) => Err(malformed("the XML declaration is not at the beginning of the file")),
+            // Blank lines before it, or another document before it: both are of banks.
+            Event::Decl(_) if self.marks.is_empty() => {
+                self.root_due = true;
+                Ok(None)
+            }
+            Event::Decl(_) => Err(malformed("an XML declaration stands inside of an element")),
             Event::DocType(_) => Err(RefusalReason::Doctype),
             Event::Comment(_) | Event::PI(_) => Ok(None),
             Event::Eof if !self.marks.is_empty() => Err(RefusalReason::Truncated),
             Event::Eof if !self.root_seen => Err(RefusalReason::Empty),
+            Event::Eof if self.root_due => Err(RefusalReason::Truncated),
             Event::Eof => Ok(Some(Step::End)),
         }
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Step, RefusalReason> {
-        if self.marks.is_empty() && self.root_seen {
-            return Err(RefusalReason::SeveralDocuments);
+        if self.marks.is_empty() {
+            self.root_due = false;
+            self.documents = self.documents.saturating_add(1);
+            self.namespace = None;
         }
         if self.marks.len() >= MAX_DEPTH {
             return Err(RefusalReason::TooDeep(MAX_DEPTH));
@@ -256,7 +269,7 @@ impl<R: Read> Walker<R> {
             let key = attribute.key.as_ref();
             if key == "Ccy" {
                 self.currency = Some(short(&value, 16));
-            } else if key.starts_with("xmlns") && value.contains("camt") {
+            } else if key.starts_with("xmlns") && (value.contains("camt.05") || value.contains("pain.002")) {
                 self.namespace = Some(short(&value, 200));
             }
         }
@@ -265,7 +278,9 @@ impl<R: Read> Walker<R> {
 
     fn add_text(&mut self, text: &str, cdata: bool) -> Result<Option<Step>, RefusalReason> {
         if self.marks.is_empty() {
-            return match text.trim_ascii().is_empty() && !cdata {
+            // A byte order mark may stand before each of several documents.
+            let blank = |letter: char| letter.is_ascii_whitespace() || letter == '\u{feff}';
+            return match text.chars().all(blank) && !cdata {
                 true => Ok(None),
                 false => Err(malformed("there is text outside of the root element")),
             };

@@ -19,7 +19,7 @@ use crate::domain::coverage::days_of;
 use crate::domain::entry::{BankEntry, Class, SettlementRule, classify};
 use crate::domain::identify::Reason;
 use crate::domain::keys::{Dates, EntryKey, Occurrences, disjoint};
-use crate::formats::{self, Event};
+use crate::formats::{self, Event, StatementHeader, StatementKind};
 use crate::store::payments::{self, Pending};
 use crate::store::raw::{self, Raw};
 use crate::store::registry::{self, Collector};
@@ -29,14 +29,33 @@ use crate::store::{derived_id, join};
 
 /// What the reading thread hands over.
 enum Piece {
-    Entries(u32, Vec<BankEntry>),
-    End(u32),
+    Entries(Sort, Vec<BankEntry>),
+    End(Sort),
     Failed(Failure),
+}
+
+/// Which statement of a file, and of what kind.
+#[derive(Copy, Clone)]
+struct Sort {
+    number: u32,
+    kind: StatementKind,
+    channel: &'static str,
+}
+
+impl Sort {
+    fn of(header: &StatementHeader) -> Self {
+        Self {
+            number: header.index,
+            kind: header.kind,
+            channel: header.format.family.channel(),
+        }
+    }
 }
 
 /// A statement on its way.
 struct Booking {
     statement: Statement,
+    sort: Sort,
     collector: Arc<Collector>,
     occurrences: Occurrences,
     shown: Occurrences,
@@ -96,13 +115,13 @@ pub async fn book(ctx: &Context, item: &Raw) -> Result<bool, Failure> {
     let mut now: Option<Booking> = None;
     let mut held: Vec<BankEntry> = Vec::new();
     while let Some(piece) = pieces.recv().await {
-        let (number, entries, end) = match piece {
-            Piece::Entries(number, entries) => (number, entries, false),
-            Piece::End(number) => (number, Vec::new(), true),
+        let (sort, entries, end) = match piece {
+            Piece::Entries(sort, entries) => (sort, entries, false),
+            Piece::End(sort) => (sort, Vec::new(), true),
             Piece::Failed(failure) => return Err(failure),
         };
         if now.is_none() {
-            now = begin(&chunk, proved.get(&number)).await?;
+            now = begin(&chunk, proved.get(&sort.number), sort).await?;
         }
         let Some(booking) = &mut now else { continue };
         // One chunk is held back, so that the last one also ends the statement, and the last statement the file.
@@ -114,7 +133,7 @@ pub async fn book(ctx: &Context, item: &Raw) -> Result<bool, Failure> {
             continue;
         }
         if !chunk
-            .flush(booking, std::mem::take(&mut held), true, Some(number) == last)
+            .flush(booking, std::mem::take(&mut held), true, Some(sort.number) == last)
             .await?
         {
             return Ok(false);
@@ -128,27 +147,30 @@ pub async fn book(ctx: &Context, item: &Raw) -> Result<bool, Failure> {
 /// Blocking: reads the wanted statements in chunks.
 fn read(input: Box<dyn raw::ReadSeek>, wanted: &[u32], size: usize, sender: &mpsc::Sender<Piece>) {
     let mut entries: Vec<BankEntry> = Vec::with_capacity(size);
+    let mut now: Option<Sort> = None;
     let mut sink = |event: Event| -> Result<(), &'static str> {
         let gone = |_| "the booking ended";
         match event {
-            Event::Entry(entry) if wanted.contains(&entry.statement) => {
-                entries.extend(map::entry(&entry));
+            Event::StatementStart(header) => {
+                now = wanted.contains(&header.index).then(|| Sort::of(&header));
+            }
+            Event::Entry(entry) => {
+                let Some(sort) = now else { return Ok(()) };
+                entries.extend(map::entry(&entry, sort.kind));
                 if entries.len() >= size {
-                    sender
-                        .blocking_send(Piece::Entries(entry.statement, std::mem::take(&mut entries)))
-                        .map_err(gone)?;
+                    let full = std::mem::take(&mut entries);
+                    sender.blocking_send(Piece::Entries(sort, full)).map_err(gone)?;
                 }
             }
-            Event::StatementEnd(end) if wanted.contains(&end.header.index) => {
-                let number = end.header.index;
+            Event::StatementEnd(_) => {
+                let Some(sort) = now.take() else { return Ok(()) };
                 if !entries.is_empty() {
-                    sender
-                        .blocking_send(Piece::Entries(number, std::mem::take(&mut entries)))
-                        .map_err(gone)?;
+                    let rest = std::mem::take(&mut entries);
+                    sender.blocking_send(Piece::Entries(sort, rest)).map_err(gone)?;
                 }
-                sender.blocking_send(Piece::End(number)).map_err(gone)?;
+                sender.blocking_send(Piece::End(sort)).map_err(gone)?;
             }
-            _ => {}
+            Event::Problem { .. } => {}
         }
         Ok(())
     };
@@ -160,7 +182,7 @@ fn read(input: Box<dyn raw::ReadSeek>, wanted: &[u32], size: usize, sender: &mps
 }
 
 /// Loads what the occurrences of this statement's entries depend on.
-async fn begin(chunk: &Chunk<'_>, statement: Option<&Statement>) -> Result<Option<Booking>, Failure> {
+async fn begin(chunk: &Chunk<'_>, statement: Option<&Statement>, sort: Sort) -> Result<Option<Booking>, Failure> {
     let Some(statement) = statement else { return Ok(None) };
     let mut conn = chunk.ctx.pool().acquire().await?;
     let collector = registry::bank_account(&mut conn, &statement.bank_account).await?;
@@ -185,6 +207,7 @@ async fn begin(chunk: &Chunk<'_>, statement: Option<&Statement>) -> Result<Optio
     };
     Ok(Some(Booking {
         statement: statement.clone(),
+        sort,
         collector: Arc::new(collector),
         occurrences: Occurrences::after(taken),
         shown: Occurrences::default(),
@@ -220,7 +243,7 @@ impl Chunk<'_> {
         progress.next_entry = booking.read.max(booking.done);
         let now = self.ctx.now().utc();
         statements::advance(tx.conn(), booking.statement.statement_id, &progress, end.then_some(now)).await?;
-        if end {
+        if end && booking.sort.kind.is_final() {
             cover(&mut tx, &booking.statement).await?;
         }
         if end_of_file {
@@ -324,7 +347,7 @@ impl Chunk<'_> {
         Ok(Incoming {
             payment_id: keyed.key.occurrence(keyed.occurrence),
             collector: Arc::clone(&booking.collector),
-            channel: "camt053",
+            channel: booking.sort.channel,
             kind,
             unassignable,
             status: "booked",
@@ -356,6 +379,7 @@ impl Chunk<'_> {
         Ok(Debit {
             debit_id: keyed.key.occurrence(keyed.occurrence).as_uuid(),
             collector: Arc::clone(&booking.collector),
+            channel: booking.sort.channel,
             money,
             reversal: keyed.class == Class::Reversal,
             booked_on: entry.booked_on,
@@ -406,7 +430,7 @@ impl Chunk<'_> {
             creditor_id: row.creditor_id.as_uuid(),
             calendar: booking.collector.calendar.clone(),
             segment,
-            channel: "camt053".to_owned(),
+            channel: booking.sort.channel.to_owned(),
             collector: row.collector.clone(),
             class: "shown".to_owned(),
             status: row.status.to_owned(),

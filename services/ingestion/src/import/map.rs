@@ -1,10 +1,13 @@
 //! From an entry as its format says it to what ingestion needs.
 
 use crate::domain::entry::{BankEntry, Status};
-use crate::formats::{Entry, Part, ReferenceKind, Status as Written};
+use crate::formats::{Entry, Part, ReferenceKind, StatementKind, Status as Written};
 
 /// The entry; `None` where its amount could not be read (its statement is quarantined then).
-pub fn entry(read: &Entry) -> Option<BankEntry> {
+///
+/// Only a final statement books. What a report within the day, a notification or a collection file calls booked is
+/// pending here: kept and shown, until the statement tells it.
+pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
     let counterparty = read.counterparty();
     let texts = |wanted: &[ReferenceKind]| -> Vec<String> {
         read.references
@@ -17,8 +20,8 @@ pub fn entry(read: &Entry) -> Option<BankEntry> {
     Some(BankEntry {
         place: place(read),
         status: match read.status {
-            Written::Booked => Status::Booked,
-            Written::Pending => Status::Pending,
+            Written::Booked if kind.is_final() => Status::Booked,
+            Written::Booked | Written::Pending => Status::Pending,
             Written::Info => Status::Info,
         },
         amount: read.amount?,

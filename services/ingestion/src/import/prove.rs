@@ -11,7 +11,7 @@ use super::pages::settle_pages;
 use super::{MAX_AMOUNT_MINOR, map};
 use crate::domain::keys::{Dates, statement_key};
 use crate::domain::tokens::normalise;
-use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, Verdict};
+use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, StatementKind, Verdict};
 use crate::store::raw::{self, Raw};
 use crate::store::registry;
 use crate::store::statements::{self, AWAITS_PAGES, PROOF_FAILS, Statement};
@@ -27,7 +27,7 @@ const ACCOUNT_MAX: usize = 100;
 pub enum Outcome {
     /// Somebody else was first, or the item is finished.
     Nothing,
-    /// The file is refused: no camt.053 that can be read.
+    /// The file is refused: no bank file that can be read.
     Refused,
     /// Every statement is quarantined.
     Quarantined,
@@ -38,6 +38,7 @@ pub enum Outcome {
 /// A statement while its entries pass by.
 struct Proving {
     account: String,
+    kind: StatementKind,
     content: Sha256,
     entries: i64,
     first_booked_on: Option<BusinessDate>,
@@ -80,7 +81,7 @@ pub async fn prove(ctx: &Context, item: &Raw) -> Result<Outcome, Failure> {
                 tx.conn(),
                 raw_id,
                 "refused",
-                Some("not-a-readable-camt053"),
+                Some("not-a-readable-bank-file"),
                 &json!([problem]),
                 at.utc(),
             )
@@ -207,6 +208,7 @@ impl Proving {
     fn new(header: &StatementHeader) -> Self {
         Self {
             account: normalise(&header.account.number),
+            kind: header.kind,
             content: Sha256::new(),
             entries: 0,
             first_booked_on: None,
@@ -220,7 +222,9 @@ impl Proving {
 
     fn entry(&mut self, read: &formats::Entry) {
         self.entries += 1;
-        let Some(entry) = map::entry(read) else { return };
+        let Some(entry) = map::entry(read, self.kind) else {
+            return;
+        };
         let key = entry.key(&self.account, Dates::Final);
         self.content.update(key.id().as_uuid());
         self.content.update(entry.status.word());
@@ -304,6 +308,7 @@ impl Proving {
             statement_key: statement_key(
                 &normalise(&header.account.number),
                 &[
+                    Some(header.format.family.channel()),
                     header.id.as_deref(),
                     sequence.map(String::as_str),
                     from_at.as_deref(),

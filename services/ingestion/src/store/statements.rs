@@ -346,7 +346,7 @@ pub async fn advance(
 pub async fn chained_on(conn: &mut PgConnection, statement: &Statement) -> Result<Option<NaiveDate>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT closing_on FROM (SELECT closing_on, closing_minor FROM statement
-             WHERE bank_account = $1 AND state = 'booked' AND closing_on < $2 ORDER BY closing_on DESC, sequence DESC LIMIT 1) AS last
+             WHERE bank_account = $1 AND state = 'booked' AND closing_on < $2 AND closing_minor IS NOT NULL ORDER BY closing_on DESC, sequence DESC LIMIT 1) AS last
          WHERE closing_minor = $3",
     )
     .bind(&statement.bank_account)

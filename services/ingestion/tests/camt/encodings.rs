@@ -2,7 +2,7 @@
 
 use ingestion::formats::RefusalReason;
 
-use crate::build::{ACCOUNT, document, entry, inspected, reason, refusal};
+use crate::build::{ACCOUNT, document, entry, inspected, reason};
 
 const NAME: &str = "Müller & Söhne € Ñandú";
 
@@ -121,25 +121,39 @@ fn far_into_the_file() {
 
 #[test]
 fn refused_encodings() {
-    let lies = single_byte(&declared("UTF-8"), 0x80);
-    let found = refusal(&lies);
-    assert_eq!((found.reason, found.at.line), (RefusalReason::BadEncoding("UTF-8"), 3));
-    assert_eq!(
-        reason(declared("EBCDIC-37").as_bytes()),
-        RefusalReason::UnknownEncoding("EBCDIC-37".to_owned())
-    );
-    assert_eq!(
-        reason(declared("UTF-7").as_bytes()),
-        RefusalReason::UnknownEncoding("UTF-7".to_owned())
-    );
+    for name in ["EBCDIC-37", "UTF-7"] {
+        let bytes = single_byte(&declared(name), 0x80);
+        assert_eq!(reason(&bytes), RefusalReason::UnknownEncoding(name.to_owned()));
+    }
     let mut odd = with_mark(b"\xFF\xFE", &utf16(&declared("UTF-16"), false));
     odd.pop();
     assert_eq!(reason(&odd), RefusalReason::BadEncoding("UTF-16LE"));
-    // An overlong form of "/", as used to smuggle characters past a check.
+}
+
+/// What a file declares and is not: read as what its bytes are, and said so.
+#[test]
+fn declared_wrongly() {
+    let says = |declared: &str, actual: &str| {
+        format!("the file declares the encoding {declared:?} but its bytes are {actual}: read as {actual}")
+    };
+    for (name, bytes, actual) in [
+        ("UTF-8", single_byte(&declared("UTF-8"), 0x80), "windows-1252"),
+        ("ISO-8859-1", declared("ISO-8859-1").into_bytes(), "UTF-8"),
+        ("windows-1252", declared("windows-1252").into_bytes(), "UTF-8"),
+        ("EBCDIC-37", declared("EBCDIC-37").into_bytes(), "UTF-8"),
+        (
+            "utf-8",
+            with_mark(b"\xEF\xBB\xBF", &single_byte(&declared("utf-8"), 0x80)),
+            "windows-1252",
+        ),
+    ] {
+        assert_eq!(read_name(&bytes), (NAME.to_owned(), vec![says(name, actual)]), "{name}");
+    }
+    // An overlong form of "/", as used to smuggle characters past a check, is no UTF-8: two harmless letters.
     let overlong = [
         text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").as_bytes(),
         b"<!--\xC0\xAF-->",
     ]
     .concat();
-    assert_eq!(reason(&overlong), RefusalReason::BadEncoding("UTF-8"));
+    assert_eq!(inspected(&overlong).problems.len(), 1);
 }

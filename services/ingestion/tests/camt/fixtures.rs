@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use ingestion::formats::inspection::write_json;
-use ingestion::formats::{CopyKind, Part, ReferenceKind, Status};
+use ingestion::formats::{CopyKind, Part, ReferenceKind, Settings, Status};
 use serde_json::Value;
 
 use crate::build::{gather, json};
@@ -44,7 +44,7 @@ fn every_fixture_reads_exactly() {
 fn the_streamed_json_says_the_same() {
     for (name, bytes, expected) in FIXTURES {
         let mut out = Vec::new();
-        write_json(Cursor::new(bytes), &mut out).unwrap();
+        write_json(Cursor::new(bytes), &Settings::default(), &mut out).unwrap();
         let found: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(found, serde_json::from_str::<Value>(expected).unwrap(), "{name}");
     }

@@ -7,10 +7,13 @@
     reason = "tests may be blunt: a panic is how they fail"
 )]
 
+mod archives;
 mod build;
 mod encodings;
 mod fixtures;
+mod messages;
 mod pages;
+mod probes;
 mod proofs;
 mod properties;
 mod refusals;

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
-use ingestion::formats::{MAX_DEPTH, MAX_TEXT, MAX_TOKEN, ReadError, RefusalReason, check, inspect};
+use ingestion::formats::{MAX_DEPTH, MAX_TEXT, MAX_TOKEN, ReadError, RefusalReason, Settings, check, inspect};
 
 use crate::build::{ACCOUNT, document, entry, inspected, reason, refusal};
 
@@ -23,38 +23,19 @@ fn not_a_statement() {
             .replace("camt.05x", "camt.052")
             .into_bytes()
     };
-    assert_eq!(reason(&root("BkToCstmrAcctRpt")), RefusalReason::OtherCamt("camt.052"));
-    assert_eq!(
-        refusal(&root("BkToCstmrAcctRpt")).format.as_deref(),
-        Some("camt.052.001.02")
-    );
-    assert_eq!(
-        reason(&root("BkToCstmrDbtCdtNtfctn")),
-        RefusalReason::OtherCamt("camt.054")
-    );
     assert_eq!(
         reason(&root("CstmrCdtTrfInitn")),
-        RefusalReason::NotCamt053("Document".to_owned())
+        RefusalReason::NoBankMessage("Document".to_owned())
     );
     assert_eq!(
         reason(b"<html><body>Session expired</body></html>"),
-        RefusalReason::NotCamt053("html".to_owned())
+        RefusalReason::NoBankMessage("html".to_owned())
     );
     assert_eq!(reason(b""), RefusalReason::Empty);
     assert_eq!(reason(b" \n "), RefusalReason::Empty);
     assert_eq!(reason(b"<?xml version=\"1.0\"?><!-- nothing -->"), RefusalReason::Empty);
-    assert_eq!(
-        reason(b":20:STARTUMSE\r\n:25:"),
-        RefusalReason::NotXml("a SWIFT message (MT940)")
-    );
-    assert_eq!(
-        reason(b"PK\x03\x04...."),
-        RefusalReason::NotXml("a ZIP archive (unpack it first)")
-    );
-    assert_eq!(
-        reason(b"a;b;c\n"),
-        RefusalReason::NotXml("plain text or something else")
-    );
+    assert_eq!(reason(b"%PDF-1.7"), RefusalReason::NotABankFile("a PDF"));
+    assert_eq!(reason(b"a;b;c\n"), RefusalReason::NoMap);
     let empty = good()
         .replace("Stmt>", "Other>")
         .replace("<BkToCstmrOther>", "<BkToCstmrStmt>");
@@ -181,21 +162,24 @@ fn not_well_formed() {
             "two hyphens in a comment",
             good().replace("<Acct>", "<!-- a -- b --><Acct>"),
         ),
-        ("declaration not at the beginning", "\n".to_owned() + &good()),
+        (
+            "declaration inside of an element",
+            good().replace("<Acct>", "<?xml version=\"1.0\"?><Acct>"),
+        ),
         ("name that begins with a digit", good().replace("<Acct>", "<1/><Acct>")),
     ] {
         let found = reason(bytes.as_bytes());
-        let plain = name == "text before the root" && matches!(found, RefusalReason::NotXml(_));
+        let plain = name == "text before the root" && found == RefusalReason::NoMap;
         assert!(
             matches!(found, RefusalReason::Malformed(_)) || plain,
             "{name}: {found:?}"
         );
     }
-    assert_eq!(
-        reason((good() + "\n" + &good()).as_bytes()),
-        RefusalReason::SeveralDocuments
-    );
-    assert_eq!(reason((good() + "<a/>").as_bytes()), RefusalReason::SeveralDocuments);
+    // Whatever follows a whole document is a document too, and must be one.
+    assert!(inspected((good() + "<a/>").as_bytes()).outcome.exit_code() == 0);
+    let begun = good() + "<?xml version=\"1.0\"?>\n";
+    assert_eq!(reason(begun.as_bytes()), RefusalReason::Truncated);
+    assert_eq!(reason((good() + "<a>").as_bytes()), RefusalReason::Truncated);
 }
 
 #[test]
@@ -276,7 +260,7 @@ fn an_input_that_fails_is_not_refused() {
         let error = inspect(Failing(Cursor::new(bytes.clone()), after)).unwrap_err();
         assert_eq!(error.to_string(), "unplugged");
         assert!(matches!(
-            check(Failing(Cursor::new(bytes.clone()), after)),
+            check(Failing(Cursor::new(bytes.clone()), after), &Settings::default()),
             Err(ReadError::Io(_))
         ));
     }

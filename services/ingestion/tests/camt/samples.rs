@@ -1,76 +1,100 @@
-//! Public samples of others, read from where `INCASSO_SAMPLES` points (they are not part of this repository).
+//! Every file of the public samples of others, and what becomes of it: `samples.tsv`. The files are read from where
+//! `INCASSO_SAMPLES` points (they are not part of this repository). The folders `mt940` and `norma43` have tables of their
+//! own beside the tests of their readers.
+//!
+//! `INCASSO_SAMPLES_WRITE=1` writes the table anew: look at what changed before it is committed.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use ingestion::formats::inspection::Outcome;
+use ingestion::formats::Inspection;
 
 use crate::build::inspected;
 
-/// Each camt.053 among the samples, and how it ends.
-const EXPECTED: [(&str, Outcome); 15] = [
-    (
-        "genkgo__camt__test_data_camt053.v2.all-balance-types.xml",
-        Outcome::Quarantined,
-    ),
-    (
-        "genkgo__camt__test_data_camt053.v2.five.decimals.xml",
-        Outcome::Quarantined,
-    ),
-    (
-        "genkgo__camt__test_data_camt053.v2.minimal.ultimate.xml",
-        Outcome::Quarantined,
-    ),
-    ("genkgo__camt__test_data_camt053.v2.minimal.xml", Outcome::Quarantined),
-    ("genkgo__camt__test_data_camt053.v2.multi.statement.xml", Outcome::Read),
-    (
-        "genkgo__camt__test_data_camt053.v2.with-account-name.xml",
-        Outcome::Read,
-    ),
-    (
-        "genkgo__camt__test_data_camt053.v2.with-party-ids.xml",
-        Outcome::Quarantined,
-    ),
-    ("genkgo__camt__test_data_camt053.v2.wrong.xml", Outcome::Refused),
-    ("genkgo__camt__test_data_camt053.v3.xml", Outcome::Quarantined),
-    ("genkgo__camt__test_data_camt053.v4.xml", Outcome::Quarantined),
-    ("genkgo__camt__test_data_camt053.v8.xml", Outcome::Quarantined),
-    ("genkgo__camt__test_data_camt53.only-Dt-with-DtTm.xml", Outcome::Read),
-    ("newinnovations__camt053__doc_error-camt053.xml", Outcome::Quarantined),
-    ("newinnovations__camt053__doc_example-camt053-a.xml", Outcome::Read),
-    (
-        "prowide__prowide-iso20022__test_resources_camt.053.001.07.xml",
-        Outcome::Read,
-    ),
-];
+/// Folders with tables of their own.
+const ELSEWHERE: [&str; 2] = ["mt940", "norma43"];
+const TABLE: &str = include_str!("samples.tsv");
+const HEAD: &str = "file\tformat\texit\tstatements\tentries\tbooked_minor\tholds\tfails\tabsent\twhy";
+
+/// Format, exit code, statements, entries, sum of the booked ones, proofs, and why it is not simply read.
+fn outcome(found: &Inspection) -> String {
+    let count = |proof: &str| {
+        let like = found
+            .statements
+            .iter()
+            .filter(|statement| statement.balance_proof == proof);
+        like.count()
+    };
+    let entries = || found.statements.iter().flat_map(|statement| &statement.entries);
+    let booked: i128 = entries()
+        .filter(|entry| entry.status == "booked")
+        .filter_map(|entry| entry.amount_minor.map(i128::from))
+        .sum();
+    let whys: Vec<&str> = found.problems.iter().map(|problem| problem.what.as_str()).collect();
+    let proof = whys.iter().find(|what| what.starts_with("the balance proof fails"));
+    let why = match found.outcome.exit_code() {
+        0 => "",
+        _ => proof.or(whys.first()).unwrap_or(&""),
+    };
+    [
+        found.format.clone().unwrap_or_default(),
+        found.outcome.exit_code().to_string(),
+        found.statements.len().to_string(),
+        entries().count().to_string(),
+        booked.to_string(),
+        count("holds").to_string(),
+        count("fails").to_string(),
+        count("absent").to_string(),
+        why.chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .collect(),
+    ]
+    .join("\t")
+}
+
+fn files(folder: &Path, base: &Path, found: &mut BTreeMap<String, PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .file_name()
+            .is_some_and(|name| ELSEWHERE.iter().any(|other| name == *other))
+        {
+            continue;
+        }
+        if path.is_dir() {
+            files(&path, base, found);
+        } else if path.file_name().is_some_and(|name| name != "SOURCES.md") {
+            let name = path.strip_prefix(base).unwrap().to_string_lossy().into_owned();
+            found.insert(name, path);
+        }
+    }
+}
 
 #[test]
-fn samples_of_others() {
+fn every_sample_of_others() {
     let Some(folder) = std::env::var_os("INCASSO_SAMPLES").map(PathBuf::from) else {
         println!("skipped: INCASSO_SAMPLES does not name the folder of the samples");
         return;
     };
-    let folder = if folder.join("camt").is_dir() {
-        folder.join("camt")
-    } else {
-        folder
-    };
-    for (name, outcome) in EXPECTED {
-        let found = inspected(&std::fs::read(folder.join(name)).unwrap());
-        assert_eq!(found.outcome, outcome, "{name}: {:?}", found.problems);
+    let mut all = BTreeMap::new();
+    files(&folder, &folder, &mut all);
+    let mut found = BTreeMap::new();
+    for (name, path) in all {
+        found.insert(name, outcome(&inspected(&std::fs::read(path).unwrap())));
     }
-    // Every other file of the family is named as what it is.
-    for file in std::fs::read_dir(&folder).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.contains("camt052") || name.contains("camt054") {
-            let found = inspected(&std::fs::read(&path).unwrap());
-            assert_eq!(found.outcome, Outcome::Refused, "{name}");
-            let kind = if name.contains("camt052") {
-                "camt.052"
-            } else {
-                "camt.054"
-            };
-            assert!(found.problems[0].what.contains(kind), "{name}: {:?}", found.problems);
-        }
+    if std::env::var_os("INCASSO_SAMPLES_WRITE").is_some() {
+        let lines: String = found
+            .iter()
+            .map(|(name, outcome)| format!("{name}\t{outcome}\n"))
+            .collect();
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/camt/samples.tsv");
+        std::fs::write(table, format!("{HEAD}\n{lines}")).unwrap();
+        return;
     }
+    let lines = TABLE.lines().skip(1).filter_map(|line| line.split_once('\t'));
+    let expected: BTreeMap<String, String> = lines.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect();
+    for (name, outcome) in &expected {
+        assert_eq!(found.get(name), Some(outcome), "{name}");
+    }
+    assert_eq!(found.len(), expected.len(), "a sample is not in the table");
 }

@@ -9,6 +9,7 @@ mod described;
 mod edges;
 mod pages;
 mod payu;
+mod provisional;
 mod races;
 mod settlements;
 mod statements;

@@ -3,11 +3,13 @@
 
 use std::collections::HashSet;
 
-use kernel::{BusinessDate, Currency, Money, MoneyError};
+use kernel::{BusinessDate, Currency, Money};
 
-use super::model::{BankCode, Entry, Part, Party, Reference, Status};
-use super::raw::{Field, MAX_ENTRY, RawAmount, RawDetail, RawEntry, RawReference};
+use super::fields::{direction, read_amount, read_currency, short, signed, word, written_date};
+use super::raw::{Field, MAX_ENTRY, RawDetail, RawEntry, RawReference};
+use crate::formats::model::{BankCode, Entry, Part, Party, Reference, Status};
 use crate::formats::problem::{Place, Problem, ProblemKind};
+use crate::formats::settings::Reversals;
 
 /// What all parts of one `Ntry` share.
 struct Common {
@@ -24,9 +26,52 @@ pub(super) struct ReadEntry {
     pub(super) amount: Option<Money>,
     pub(super) status: Status,
     pub(super) reversal: bool,
+    pub(super) credit: bool,
     /// The entry, or its details in the order of the file.
-    pub(super) parts: Vec<Entry>,
+    pub(super) parts: Parts,
     pub(super) problems: Vec<Problem>,
+}
+
+/// The entry, or one detail of it after the other: made as they are asked for, because a batch may have thousands.
+pub(super) struct Parts {
+    /// All of the entry but details: each part begins as its copy.
+    common: Entry,
+    raw: RawEntry,
+    whole: Option<Entry>,
+    details: std::iter::Zip<std::vec::IntoIter<RawDetail>, std::vec::IntoIter<(Money, bool)>>,
+    index: u32,
+    count: u32,
+}
+
+impl Parts {
+    /// How many are left.
+    pub(super) fn left(&self) -> usize {
+        self.details.len().saturating_add(usize::from(self.whole.is_some()))
+    }
+}
+
+impl Iterator for Parts {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        if let Some(whole) = self.whole.take() {
+            return Some(whole);
+        }
+        let (mut detail, (money, credit)) = self.details.next()?;
+        let mut entry = self.common.clone();
+        let own = std::mem::take(&mut detail.references);
+        entry.references = references(&self.raw, Some(detail.block), own);
+        entry.part = Part::Detail {
+            index: self.index,
+            count: self.count,
+        };
+        entry.line = detail.line;
+        entry.amount = Some(money);
+        entry.credit = credit;
+        take_detail(&mut entry, detail);
+        self.index = self.index.saturating_add(1);
+        Some(entry)
+    }
 }
 
 /// Reads entries of one account.
@@ -37,6 +82,8 @@ pub(super) struct EntryReader {
     pub(super) currency: Option<Currency>,
     /// Path of the statement, for problems: `Document/BkToCstmrStmt/Stmt[1]`.
     pub(super) path: String,
+    /// What the direction of a reversal is.
+    pub(super) reversals: Reversals,
 }
 
 impl EntryReader {
@@ -64,18 +111,19 @@ impl EntryReader {
                 },
             );
         }
-        let common = read_common(&raw, &mut tell);
+        let mut common = read_common(&raw, &mut tell);
+        if self.reversals == Reversals::OfTheOriginal && common.reversal {
+            common.credit = !common.credit;
+        }
         let amount = self.read_amount(&raw, common.credit, &mut tell);
         let split = self.split(&raw, amount, common.credit, &mut tell);
-        let (status, reversal) = (common.status, common.reversal);
-        let parts = match split {
-            Some(amounts) => self.per_detail(raw, &common, &amounts),
-            None => vec![self.whole(raw, &common, amount)],
-        };
+        let (status, reversal, credit) = (common.status, common.reversal, common.credit);
+        let parts = self.parts(raw, &common, amount, split);
         ReadEntry {
             amount,
             status,
             reversal,
+            credit,
             parts,
             problems,
         }
@@ -93,6 +141,12 @@ impl EntryReader {
         };
         match read_amount(written, self.currency) {
             Ok(money) => {
+                let mut credit = credit;
+                if money.is_negative() {
+                    // Below zero is a debit, however often it is said; so the proof can be made, but a person must look.
+                    credit = true;
+                    tell(written.line, "Amt", ProblemKind::BadAmount(short(&written.text)));
+                }
                 if let Some(account) = self.currency.filter(|account| *account != money.currency()) {
                     tell(
                         written.line,
@@ -128,11 +182,10 @@ impl EntryReader {
         }
         let mut amounts = Vec::with_capacity(raw.details.len());
         for (index, detail) in raw.details.iter().enumerate() {
-            let written = detail
-                .amounts
-                .iter()
-                .flatten()
-                .find(|written| written.currency.as_deref().is_none_or(|code| code == currency.code()))?;
+            let written = detail.amounts.iter().map(|(_, written)| written).find(|written| {
+                let code = written.currency.as_deref();
+                code.is_none_or(|code| code.eq_ignore_ascii_case(currency.code()))
+            })?;
             let place = |element: &str| format!("NtryDtls/TxDtls[{}]/{element}", index + 1);
             let own = match direction(&detail.direction) {
                 Ok(own) => own.unwrap_or(credit),
@@ -142,6 +195,14 @@ impl EntryReader {
                 }
             };
             match read_amount(written, Some(currency)) {
+                Ok(money) if money.is_negative() => {
+                    tell(
+                        written.line,
+                        &place("Amt"),
+                        ProblemKind::BadAmount(short(&written.text)),
+                    );
+                    return None;
+                }
                 Ok(money) => amounts.push((signed(money, own), own)),
                 Err(kind) => {
                     tell(written.line, &place("Amt"), kind);
@@ -163,7 +224,7 @@ impl EntryReader {
             value_on: common.value_on,
             amount: None,
             currency: match raw.amount.as_ref().and_then(|amount| amount.currency.as_deref()) {
-                Some(code) => Currency::parse(code).ok(),
+                Some(code) => read_currency(code),
                 None => self.currency,
             },
             credit: common.credit,
@@ -185,41 +246,48 @@ impl EntryReader {
         }
     }
 
-    fn per_detail(&self, mut raw: RawEntry, common: &Common, amounts: &[(Money, bool)]) -> Vec<Entry> {
-        let details = std::mem::take(&mut raw.details);
-        let count = u32::try_from(details.len()).unwrap_or(u32::MAX);
-        let numbered = (0_u32..).zip(details.into_iter().zip(amounts));
-        numbered
-            .map(|(index, (mut detail, (money, credit)))| {
-                let mut entry = self.entry(&raw, common);
-                let own = std::mem::take(&mut detail.references);
-                entry.references = references(&raw, Some(detail.block), own);
-                entry.part = Part::Detail { index, count };
-                entry.line = detail.line;
-                entry.amount = Some(*money);
-                entry.credit = *credit;
-                take_detail(&mut entry, detail);
-                entry
-            })
-            .collect()
-    }
-
-    fn whole(&self, mut raw: RawEntry, common: &Common, amount: Option<Money>) -> Entry {
+    fn parts(
+        &self,
+        mut raw: RawEntry,
+        common: &Common,
+        amount: Option<Money>,
+        split: Option<Vec<(Money, bool)>>,
+    ) -> Parts {
         let mut details = std::mem::take(&mut raw.details);
         let count = u32::try_from(details.len()).unwrap_or(u32::MAX);
-        let mut entry = self.entry(&raw, common);
+        let whole = match split {
+            Some(_) => None,
+            None => Some(self.whole(&raw, std::mem::take(&mut details), common, amount)),
+        };
+        Parts {
+            common: self.entry(&raw, common),
+            raw,
+            whole,
+            details: details.into_iter().zip(split.unwrap_or_default()),
+            index: 0,
+            count,
+        }
+    }
+
+    fn whole(&self, raw: &RawEntry, mut details: Vec<RawDetail>, common: &Common, amount: Option<Money>) -> Entry {
+        let count = u32::try_from(details.len()).unwrap_or(u32::MAX);
+        let mut entry = self.entry(raw, common);
         entry.amount = amount;
         let own = details
             .iter_mut()
             .flat_map(|detail| std::mem::take(&mut detail.references))
             .collect();
-        entry.references = references(&raw, None, own);
+        entry.references = references(raw, None, own);
         let announced = raw
             .batch
-            .and_then(|batch| batch.count)
+            .as_ref()
+            .and_then(|batch| batch.count.as_ref())
             .and_then(|count| count.parse::<u64>().ok());
+        let several = announced.is_some_and(|count| count > 1);
+        // A bank that repeats the batch's head at each of its payments tells of each who paid, or what for.
+        let told = details.iter().any(RawDetail::tells_of_one);
         entry.part = match count {
-            0 if announced.is_some_and(|count| count > 1) => Part::Batch { count },
+            0 | 1 if several && !told => Part::Batch { count: 0 },
             0 | 1 => Part::Whole,
             _ => Part::Batch { count },
         };
@@ -246,6 +314,8 @@ fn read_common(raw: &RawEntry, tell: &mut impl FnMut(u64, &str, ProblemKind)) ->
     let value_on = date(&raw.value, "ValDt");
     let credit = match direction(&raw.direction) {
         Ok(Some(credit)) => credit,
+        // Some banks write it at the details alone.
+        Ok(None) if of_details(raw).is_some() => of_details(raw).unwrap_or(true),
         Ok(None) => {
             tell(raw.line, "CdtDbtInd", ProblemKind::BadDirection(String::new()));
             true
@@ -259,11 +329,15 @@ fn read_common(raw: &RawEntry, tell: &mut impl FnMut(u64, &str, ProblemKind)) ->
         tell(raw.line, "Sts", kind);
         Status::Info
     });
-    let reversal = match word(&raw.reversal) {
+    let reversal = match word(&raw.reversal).to_ascii_lowercase().as_str() {
         "" | "false" | "0" => false,
         "true" | "1" => true,
-        other => {
-            tell(raw.line, "RvslInd", ProblemKind::BadReversal(short(other)));
+        _ => {
+            tell(
+                raw.line,
+                "RvslInd",
+                ProblemKind::BadReversal(short(word(&raw.reversal))),
+            );
             false
         }
     };
@@ -277,77 +351,22 @@ fn read_common(raw: &RawEntry, tell: &mut impl FnMut(u64, &str, ProblemKind)) ->
 }
 
 fn status(field: &Field) -> Result<Status, ProblemKind> {
-    match word(field) {
-        "" | "BOOK" => Ok(Status::Booked),
-        "PDNG" | "FUTR" => Ok(Status::Pending),
+    match word(field).to_ascii_uppercase().as_str() {
+        "" | "BOOK" | "BOOKED" => Ok(Status::Booked),
+        "PDNG" | "PENDING" | "FUTR" => Ok(Status::Pending),
         "INFO" => Ok(Status::Info),
-        other => Err(ProblemKind::BadStatus(short(other))),
+        _ => Err(ProblemKind::BadStatus(short(word(field)))),
     }
 }
 
-fn word(field: &Field) -> &str {
-    field.as_ref().map_or("", |(text, _)| text)
-}
-
-/// Foreign text goes into a problem only as long as it helps.
-pub(super) fn short(text: &str) -> String {
-    text.chars().take(32).collect()
-}
-
-/// `CRDT` is true, `DBIT` false, nothing written is none.
-pub(super) fn direction(field: &Field) -> Result<Option<bool>, ProblemKind> {
-    match word(field) {
-        "CRDT" => Ok(Some(true)),
-        "DBIT" => Ok(Some(false)),
-        "" if field.is_none() => Ok(None),
-        other => Err(ProblemKind::BadDirection(short(other))),
-    }
-}
-
-/// The date of a `Dt` or `DtTm` as written, in its own offset: its first ten characters. A `Dt` may hold a `DtTm` and
-/// the other way round.
-pub(super) fn written_date(field: &Field) -> Result<Option<BusinessDate>, ProblemKind> {
-    let text = word(field);
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let bad = || ProblemKind::BadDate(short(text));
-    let (date, rest) = text.split_at_checked(10).ok_or_else(bad)?;
-    if !rest.is_empty() && !rest.starts_with(['T', 't', ' ', 'Z', 'z', '+', '-']) {
-        return Err(bad());
-    }
-    BusinessDate::parse(date).map(Some).map_err(|_| bad())
-}
-
-/// The amount without sign, in its own currency or, where it names none, in the account's.
-pub(super) fn read_amount(written: &RawAmount, account: Option<Currency>) -> Result<Money, ProblemKind> {
-    let currency = match &written.currency {
-        Some(code) => Currency::parse(code).map_err(|_| ProblemKind::UnknownCurrency(short(code)))?,
-        None => account.ok_or_else(|| ProblemKind::UnknownCurrency(String::new()))?,
-    };
-    let text = &written.text;
-    if text.is_empty() {
-        return Err(ProblemKind::NoAmount);
-    }
-    if text.starts_with('-') {
-        return Err(ProblemKind::BadAmount(short(text)));
-    }
-    Money::parse(text, currency).map_err(|error| match error {
-        MoneyError::TooPrecise(currency) => ProblemKind::TooPrecise {
-            text: short(text),
-            currency,
-        },
-        _ => ProblemKind::BadAmount(short(text)),
-    })
-}
-
-/// Amounts in the file have no sign, so that the opposite always exists.
-pub(super) fn signed(money: Money, credit: bool) -> Money {
-    if credit {
-        money
-    } else {
-        money.checked_neg().unwrap_or(money)
-    }
+/// The direction that all details have.
+fn of_details(raw: &RawEntry) -> Option<bool> {
+    let mut all = raw
+        .details
+        .iter()
+        .map(|detail| direction(&detail.direction).ok().flatten());
+    let first = all.next().flatten()?;
+    all.all(|other| other == Some(first)).then_some(first)
 }
 
 /// Distinct references in the order of the file: of the entry, of its batch (`block`, or all), and `own` of details.
@@ -375,10 +394,10 @@ fn take_detail(entry: &mut Entry, detail: RawDetail) {
     entry.creditor = detail.creditor;
     entry.ultimate_debtor = detail.ultimate_debtor;
     entry.ultimate_creditor = detail.ultimate_creditor;
-    if !detail.code.is_empty() {
-        entry.code = detail.code;
+    if let Some(code) = detail.code.filter(|code| !code.is_empty()) {
+        entry.code = *code;
     }
-    entry.returned = detail.returned;
+    entry.returned = detail.returned.map(|returned| *returned);
     entry.detail_text = detail.text;
 }
 
@@ -395,10 +414,10 @@ fn add_detail(entry: &mut Entry, detail: RawDetail) {
     agree(&mut entry.creditor, &detail.creditor);
     agree(&mut entry.ultimate_debtor, &detail.ultimate_debtor);
     agree(&mut entry.ultimate_creditor, &detail.ultimate_creditor);
-    if !detail.code.is_empty() {
-        agree::<BankCode>(&mut entry.code, &detail.code);
+    if let Some(code) = detail.code.filter(|code| !code.is_empty()) {
+        agree::<BankCode>(&mut entry.code, &code);
     }
-    agree(&mut entry.returned, &detail.returned);
+    agree(&mut entry.returned, &detail.returned.map(|returned| *returned));
     if !detail.text.is_empty() {
         entry.detail_text.push(' ');
         entry.detail_text.push_str(&detail.text);

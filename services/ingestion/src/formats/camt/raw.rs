@@ -1,15 +1,17 @@
-//! One `Ntry` as it stands in the file: which element means what, over all versions of camt.053.
+//! One `Ntry` as it stands in the file: which element means what, over all versions of camt.
 //!
 //! Paths are local names relative to the `Ntry`, or to the detail (`TxDtls`). Version differences: status is text up to
 //! .06 and `Sts/Cd` from .07; parties are `Dbtr/Nm` up to .07 and `Dbtr/Pty/Nm` or `Dbtr/Agt` from .08; in .01 details
 //! and batch stand in the `Ntry` itself. What is not named here is ignored.
 
-use super::model::{BankCode, Batch, Party, ReferenceKind, Return};
+use crate::formats::model::{BankCode, Batch, Party, ReferenceKind, Return};
 
 /// Most text of one entry that is held at once: its details must be seen before the first can be handed over.
 pub(super) const MAX_ENTRY: usize = 64 * 1024 * 1024;
 /// What a field costs beside its text.
-const FIELD: usize = 48;
+const FIELD: usize = 64;
+/// What a reference costs besides.
+const REFERENCE: usize = 96;
 
 /// An amount as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +39,8 @@ pub(super) struct RawDetail {
     /// Which `NtryDtls` it stands in: batch references belong to one.
     pub(super) block: u32,
     pub(super) references: Vec<RawReference>,
-    /// In the order of preference: `Amt`, `TxAmt`, `CntrValAmt`, `InstdAmt`.
-    pub(super) amounts: [Option<RawAmount>; 4],
+    /// With their order of preference: `Amt`, `TxAmt`, `CntrValAmt`, `InstdAmt`.
+    pub(super) amounts: Vec<(u8, RawAmount)>,
     pub(super) direction: Field,
     pub(super) debtor: Party,
     pub(super) creditor: Party,
@@ -48,8 +50,8 @@ pub(super) struct RawDetail {
     pub(super) ultimate_creditor: Option<String>,
     pub(super) remittance: String,
     pub(super) documents: Vec<String>,
-    pub(super) code: BankCode,
-    pub(super) returned: Option<Return>,
+    pub(super) code: Option<Box<BankCode>>,
+    pub(super) returned: Option<Box<Return>>,
     pub(super) text: String,
     scheme: Option<String>,
     pending: Option<String>,
@@ -116,9 +118,12 @@ impl Leaf<'_> {
     }
 }
 
-/// `PrtryAcct`, `BBAN` and `UPIC` are of .01.
+/// `PrtryAcct`, `BBAN` and `UPIC` are of .01; a bare `Id` is against the standard, and seen.
 pub(super) fn is_other_account(path: &str) -> bool {
-    matches!(path, "Id/Othr/Id" | "Id/PrtryAcct/Id" | "Id/BBAN" | "Id/UPIC")
+    matches!(
+        path,
+        "Id/Othr/Id" | "Id/PrtryAcct/Id" | "Id/BBAN" | "Id/UPIC" | "Id/Othr" | "Id"
+    )
 }
 
 impl RawEntry {
@@ -136,7 +141,7 @@ impl RawEntry {
             "NtryDtls" => self.blocks = self.blocks.saturating_add(1),
             "NtryDtls/TxDtls" | "TxDtls" if !self.overfull => {
                 self.in_detail = true;
-                self.hold(16 * FIELD);
+                self.hold(12 * FIELD);
                 self.details.push(RawDetail {
                     line,
                     block: self.blocks,
@@ -149,7 +154,8 @@ impl RawEntry {
 
     /// Whether the text of this element is of use.
     pub(super) fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
-        self.hold(leaf.text.len() + FIELD);
+        let reference = path.contains("Refs/") || path.ends_with("Ref") || path.ends_with("Id");
+        self.hold(leaf.text.len() + FIELD + if reference { REFERENCE } else { 0 });
         if self.overfull {
             return;
         }
@@ -220,8 +226,8 @@ impl RawEntry {
             "CdtDbtInd" => self.direction = leaf.field(),
             "RvslInd" => self.reversal = leaf.field(),
             "Sts" | "Sts/Cd" | "Sts/Prtry" => self.status = leaf.field(),
-            "BookgDt/Dt" | "BookgDt/DtTm" => self.booked = leaf.field(),
-            "ValDt/Dt" | "ValDt/DtTm" => self.value = leaf.field(),
+            "BookgDt/Dt" | "BookgDt/DtTm" | "BookgDt" => self.booked = leaf.field(),
+            "ValDt/Dt" | "ValDt/DtTm" | "ValDt" => self.value = leaf.field(),
             "AcctSvcrRef" => self.servicer_reference = self.own_reference(ReferenceKind::Servicer, leaf, None),
             "AddtlInfInd/MsgId" => drop(self.own_reference(ReferenceKind::Message, leaf, None)),
             "AddtlNtryInf" => push_text(&mut self.text, leaf.text),
@@ -261,12 +267,11 @@ impl RawDetail {
         if let Some(inner) = path.strip_prefix("RmtInf/") {
             return self.remittance(inner, leaf);
         }
-        let [amount, transaction, counter, instructed] = &mut self.amounts;
         match path {
-            "Amt" => *amount = Some(leaf.amount()),
-            "AmtDtls/TxAmt/Amt" => *transaction = Some(leaf.amount()),
-            "AmtDtls/CntrValAmt/Amt" => *counter = Some(leaf.amount()),
-            "AmtDtls/InstdAmt/Amt" => *instructed = Some(leaf.amount()),
+            "Amt" => self.amount(0, leaf),
+            "AmtDtls/TxAmt/Amt" => self.amount(1, leaf),
+            "AmtDtls/CntrValAmt/Amt" => self.amount(2, leaf),
+            "AmtDtls/InstdAmt/Amt" => self.amount(3, leaf),
             "CdtDbtInd" => self.direction = leaf.field(),
             "RtrInf/Rsn/Cd" | "RtrInf/Rsn/Prtry" | "RtrInf/RtrRsn/Cd" | "RtrInf/RtrRsn/Prtry" => {
                 self.returned.get_or_insert_default().reasons.extend(leaf.word());
@@ -275,8 +280,29 @@ impl RawDetail {
                 push_text(&mut self.returned.get_or_insert_default().text, leaf.text);
             }
             "AddtlTxInf" => push_text(&mut self.text, leaf.text),
-            _ => bank_code(&mut self.code, path, leaf),
+            _ if path.starts_with("BkTxCd/") => bank_code(self.code.get_or_insert_default(), path, leaf),
+            _ => {}
         }
+    }
+
+    /// Whether it says of one payment whose it is or what it is for.
+    pub(super) fn tells_of_one(&self) -> bool {
+        let own = |reference: &RawReference| {
+            matches!(
+                reference.kind,
+                ReferenceKind::EndToEnd | ReferenceKind::Transaction | ReferenceKind::Uetr | ReferenceKind::Creditor
+            ) && !reference.text.eq_ignore_ascii_case("NOTPROVIDED")
+        };
+        !self.debtor.is_empty()
+            || !self.creditor.is_empty()
+            || !self.remittance.trim().is_empty()
+            || self.references.iter().any(own)
+    }
+
+    /// The last of each kind counts.
+    fn amount(&mut self, preference: u8, leaf: Leaf<'_>) {
+        self.amounts.retain(|(other, _)| *other != preference);
+        self.amounts.push((preference, leaf.amount()));
     }
 
     fn refs(&mut self, path: &str, leaf: Leaf<'_>, order: u32) {
@@ -350,6 +376,9 @@ impl RawDetail {
 
     /// A bank that is itself the party (`Agt`) gives its name where no other stands.
     fn complete(&mut self) {
+        self.amounts.sort_by_key(|(preference, _)| *preference);
+        self.amounts.shrink_to_fit();
+        self.references.shrink_to_fit();
         self.debtor.name = self.debtor.name.take().or_else(|| self.debtor_agent.take());
         self.creditor.name = self.creditor.name.take().or_else(|| self.creditor_agent.take());
     }

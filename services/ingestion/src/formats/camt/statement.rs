@@ -2,20 +2,25 @@
 
 use kernel::Currency;
 
-use super::entry::{EntryReader, ReadEntry, direction, read_amount, short, signed, written_date};
-use super::model::{
+use super::entry::{EntryReader, ReadEntry};
+use super::fields::{direction, read_amount, read_currency, short, signed, written_date};
+use super::raw::{Field, Leaf, RawAmount, is_other_account};
+use super::totals::Totals;
+use crate::formats::format::Format;
+use crate::formats::model::{
     Balance, CopyKind, Page, PageOf, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime,
 };
-use super::proof::{Candidates, Sums, prove};
-use super::raw::{Field, Leaf, RawAmount, is_other_account};
 use crate::formats::problem::{Place, Problem, ProblemKind};
+use crate::formats::proof::{Candidates, Sums, prove};
+use crate::formats::settings::Reversals;
 
 /// More balances than this in one statement are not kept.
 const MAX_BALANCES: usize = 4096;
 
 /// `GrpHdr`, shared by the statements of a message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct GroupHeader {
+    format: Format,
     id: Option<String>,
     created: Option<WrittenTime>,
     page: PageBuilder,
@@ -45,6 +50,15 @@ impl PageBuilder {
 }
 
 impl GroupHeader {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            format,
+            id: None,
+            created: None,
+            page: PageBuilder::default(),
+        }
+    }
+
     /// A leaf of `GrpHdr`, by its path in it.
     pub(super) fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
         match path {
@@ -93,6 +107,7 @@ pub(super) struct Statement {
     pending: u64,
     info: u64,
     sums: Sums,
+    totals: Totals,
     quarantined: bool,
     problems: Vec<Problem>,
 }
@@ -100,12 +115,10 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn new(index: u32, line: u64, path: &str, group: &GroupHeader) -> Self {
         let header = StatementHeader {
-            index,
-            line,
             message_id: group.id.clone(),
             message_created: group.created.clone(),
             message_page: group.page.page(),
-            ..StatementHeader::default()
+            ..StatementHeader::new(group.format.clone(), index, line)
         };
         Self {
             header,
@@ -120,6 +133,7 @@ impl Statement {
             pending: 0,
             info: 0,
             sums: Sums::default(),
+            totals: Totals::default(),
             quarantined: false,
             problems: Vec::new(),
         }
@@ -175,6 +189,9 @@ impl Statement {
         }
         if let Some(inner) = path.strip_prefix("Acct/") {
             return self.account(inner, leaf);
+        }
+        if let Some(inner) = path.strip_prefix("TxsSummry/") {
+            return self.totals.leaf(inner, leaf);
         }
         match path {
             "Id" => self.header.id = leaf.word(),
@@ -236,13 +253,13 @@ impl Statement {
 
     fn settle_currency(&mut self, first_entry: Option<&RawAmount>) -> Option<Currency> {
         if let Some((code, line)) = self.stated_currency.clone() {
-            let stated = Currency::parse(&code).ok();
+            let stated = read_currency(&code);
             if stated.is_none() {
                 self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code)));
             }
             return stated;
         }
-        let known = |amount: &RawAmount| amount.currency.as_deref().and_then(|code| Currency::parse(code).ok());
+        let known = |amount: &RawAmount| amount.currency.as_deref().and_then(read_currency);
         let of = |codes: &[&str]| {
             let among = |code: &&str| self.raw_balances.iter().find(|balance| balance.code == **code);
             codes
@@ -292,8 +309,9 @@ impl Statement {
         }
     }
 
-    pub(super) fn entry_reader(&self) -> EntryReader {
+    pub(super) fn entry_reader(&self, reversals: Reversals) -> EntryReader {
         EntryReader {
+            reversals,
             statement: self.header.index,
             currency: self.header.currency,
             path: self.path.clone(),
@@ -308,11 +326,10 @@ impl Statement {
             Status::Info => self.info += 1,
         }
         if entry.status == Status::Booked {
-            let own = entry
-                .amount
-                .filter(|money| Some(money.currency()) == self.header.currency);
-            self.sums.add(own, entry.reversal);
+            self.sums.add_in(entry.amount, self.header.currency, entry.reversal);
         }
+        self.totals
+            .add(entry.amount, entry.credit, entry.status, entry.parts.left());
         for problem in std::mem::take(&mut entry.problems) {
             self.report(problem);
         }
@@ -327,6 +344,11 @@ impl Statement {
         let (proof, undecided, kinds) = self.prove(page.as_ref());
         for (line, element, kind) in kinds {
             self.tell(line, element, kind);
+        }
+        // Totals of a page may be those of the whole, which all pages prove together.
+        let proven = undecided || proof.verdict == Verdict::Holds;
+        for kind in self.totals.check(self.header.currency, proven) {
+            self.tell(self.totals.line, "TxsSummry", kind);
         }
         StatementEnd {
             header: self.header.clone(),
@@ -345,10 +367,10 @@ impl Statement {
         let (Some((code, line)), Some(assumed)) = (self.stated_currency.clone(), self.header.currency) else {
             return;
         };
-        match Currency::parse(&code) {
-            Ok(stated) if stated == assumed => {}
-            Ok(stated) => self.tell(line, "Acct/Ccy", ProblemKind::CurrencyContradicted { stated, assumed }),
-            Err(_) => self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code))),
+        match read_currency(&code) {
+            Some(stated) if stated == assumed => {}
+            Some(stated) => self.tell(line, "Acct/Ccy", ProblemKind::CurrencyContradicted { stated, assumed }),
+            None => self.tell(line, "Acct/Ccy", ProblemKind::UnknownCurrency(short(&code))),
         }
     }
 
@@ -373,7 +395,7 @@ impl Statement {
             outcome.proof.verdict = Verdict::Absent;
         }
         if outcome.proof.verdict == Verdict::Fails {
-            let failure = self.sums.failure(&outcome.proof);
+            let failure = self.sums.failure(&outcome.proof, false);
             kinds.push((self.header.line, "", ProblemKind::ProofFails(failure)));
         }
         (outcome.proof, others_decide, kinds)
@@ -399,6 +421,7 @@ fn page_of(header: &StatementHeader) -> Option<PageOf> {
         &text(&header.legal_sequence_number),
         &time(&header.from),
         &time(&header.to),
+        header.format.family.channel(),
     ]
     .join("|");
     Some(PageOf {
@@ -412,7 +435,7 @@ fn page_of(header: &StatementHeader) -> Option<PageOf> {
 impl RawBalance {
     fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
         match path {
-            "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default(),
+            "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default().to_ascii_uppercase(),
             "Tp/SubTp/Cd" | "Tp/SubTp/Prtry" => self.subtype = leaf.word(),
             "Amt" => self.amount = Some(leaf.amount()),
             "CdtDbtInd" => self.direction = leaf.word().map(|text| (text, leaf.line)),
@@ -434,6 +457,7 @@ impl RawBalance {
             .amount
             .as_ref()
             .map_or(Err(ProblemKind::NoAmount), |amount| read_amount(amount, currency));
+        let negative = amount.as_ref().is_ok_and(kernel::Money::is_negative);
         let money = match amount {
             Ok(money) => Some(signed(money, credit.unwrap_or(true))),
             Err(kind) => {
@@ -445,7 +469,8 @@ impl RawBalance {
             code: self.code,
             subtype: self.subtype,
             money,
-            sign_stated: credit.is_some(),
+            // A sign and a direction together may mean either: the arithmetic decides.
+            sign_stated: credit.is_some() && !negative,
             on,
             line: self.line,
         }

@@ -1,8 +1,9 @@
-//! What a camt.053 says, as types. Texts are as the bank wrote them, without the blanks around them.
+//! What a bank file says, as types, whatever its format. Texts are as the bank wrote them, without the blanks around them.
 
 use kernel::{BusinessDate, Currency, Money};
 
-use crate::formats::problem::Problem;
+use super::format::{Dialect, Format, StatementKind};
+use super::problem::Problem;
 
 /// What a reader hands over, in the order of the file.
 ///
@@ -25,20 +26,19 @@ pub enum Event {
     },
 }
 
-/// Kind and version of a file.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Format {
-    /// Version by the namespace, `01` to `14`; empty where the namespace names none.
-    pub version: String,
-}
-
-impl std::fmt::Display for Format {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.version.is_empty() {
-            f.write_str("camt.053")
-        } else {
-            write!(f, "camt.053.001.{}", self.version)
+impl Event {
+    /// The same event of a file that comes after `base` statements: documents glued together, files of an archive.
+    #[must_use]
+    pub fn after(mut self, base: u32) -> Self {
+        match &mut self {
+            Self::StatementStart(header) => header.index = header.index.saturating_add(base),
+            Self::Entry(entry) => entry.statement = entry.statement.saturating_add(base),
+            Self::StatementEnd(end) => end.header.index = end.header.index.saturating_add(base),
+            Self::Problem { statement, .. } => {
+                *statement = statement.map(|index| index.saturating_add(base));
+            }
         }
+        self
     }
 }
 
@@ -47,6 +47,8 @@ impl std::fmt::Display for Format {
 pub struct Summary {
     /// Kind and version.
     pub format: Format,
+    /// Whose way of writing the format was taken, and why: for people.
+    pub dialect: Dialect,
     /// The encoding that it was read in, as IANA names it.
     pub encoding: &'static str,
     /// Statements.
@@ -133,10 +135,14 @@ pub struct Balance {
 }
 
 /// What a statement says of itself.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StatementHeader {
     /// Running number in the file, from 1.
     pub index: u32,
+    /// Format of the message that holds it: the files of one archive may differ.
+    pub format: Format,
+    /// Whether it is final, provisional, or explains another.
+    pub kind: StatementKind,
     /// `GrpHdr/MsgId` of the message.
     pub message_id: Option<String>,
     /// `GrpHdr/CreDtTm`.
@@ -165,8 +171,35 @@ pub struct StatementHeader {
     pub currency: Option<Currency>,
     /// Balances read so far; at the end, all.
     pub balances: Vec<Balance>,
-    /// Line of `Stmt` in the file.
+    /// Line of its beginning in the file.
     pub line: u64,
+}
+
+impl StatementHeader {
+    /// The header of a statement of which nothing is read yet.
+    #[must_use]
+    pub fn new(format: Format, index: u32, line: u64) -> Self {
+        Self {
+            index,
+            kind: format.kind(),
+            format,
+            message_id: None,
+            message_created: None,
+            message_page: None,
+            id: None,
+            sequence_number: None,
+            legal_sequence_number: None,
+            created: None,
+            from: None,
+            to: None,
+            copy: None,
+            page: None,
+            account: StatementAccount::default(),
+            currency: None,
+            balances: Vec::new(),
+            line,
+        }
+    }
 }
 
 /// Whether an entry is on the books.
@@ -242,6 +275,9 @@ pub enum ReferenceKind {
     Proprietary,
     /// `RmtInf/Strd/CdtrRefInf/Ref`
     Creditor,
+    /// The account owner's reference of a line format: `:61:` subfield 7, document number or references of Norma 43,
+    /// user reference of Asobancaria.
+    Customer,
 }
 
 /// One reference of an entry.

@@ -1,0 +1,20 @@
+//! What is configured of a source, and cannot be told from the content of its files.
+
+/// Settings of one source; the default is what holds for a file of which nothing is known.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    /// Name of the dialect to take, instead of the one that the content suggests.
+    pub dialect: Option<String>,
+    /// What the direction of a reversal is.
+    pub reversals: Reversals,
+}
+
+/// Sign rule of entries that are marked as reversals.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub enum Reversals {
+    /// The direction written is the real one (ISO 20022, SIX implementation guide).
+    #[default]
+    AsWritten,
+    /// The direction written is that of the entry that is undone (a German export does so: OCA #375).
+    OfTheOriginal,
+}
