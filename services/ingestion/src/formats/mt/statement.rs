@@ -122,7 +122,7 @@ impl Statement {
     pub(super) fn is_over_before(&self, tag: Tag) -> bool {
         let moneyed = self.opening || self.closing || self.entries > 0;
         match tag {
-            Tag::Account => moneyed && !self.header.account.number.is_empty(),
+            Tag::Account => self.closing && !self.header.account.number.is_empty(),
             Tag::Number => moneyed && (self.header.sequence_number.is_some() || self.header.page.is_some() || self.closing),
             Tag::Opening { .. } => self.opening || self.closing,
             Tag::Entry => self.closing && self.ended,
