@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod mt940;
 mod payu;
 mod statements;
 mod world;

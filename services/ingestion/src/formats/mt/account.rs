@@ -47,7 +47,9 @@ fn without_currency(number: &str) -> (&str, Option<Currency>) {
 fn is_bic(text: &str) -> bool {
     matches!(text.len(), 8 | 11)
         && text.bytes().take(6).all(|byte| byte.is_ascii_uppercase())
-        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// Whether the account is where Windows-1252 cannot write the language.
@@ -68,18 +70,66 @@ mod tests {
     #[test]
     fn accounts() {
         for (text, number, iban, bic, currency) in [
-            ("/RO19INGB0000999904621843", "RO19INGB0000999904621843", true, None, None),
-            (" RO40RZBR0000060001111111", "RO40RZBR0000060001111111", true, None, None),
+            (
+                "/RO19INGB0000999904621843",
+                "RO19INGB0000999904621843",
+                true,
+                None,
+                None,
+            ),
+            (
+                " RO40RZBR0000060001111111",
+                "RO40RZBR0000060001111111",
+                true,
+                None,
+                None,
+            ),
             ("RO87BUCU1052235283028RON", "RO87BUCU1052235283028RON", true, None, None),
-            ("RO19INGB0000999904621843RON", "RO19INGB0000999904621843", true, None, Some("RON")),
-            ("DE19 6628 0053 0622 1609 00", "DE19662800530622160900", true, None, None),
+            (
+                "RO19INGB0000999904621843RON",
+                "RO19INGB0000999904621843",
+                true,
+                None,
+                Some("RON"),
+            ),
+            (
+                "DE19 6628 0053 0622 1609 00",
+                "DE19662800530622160900",
+                true,
+                None,
+                None,
+            ),
             ("25040066/0123456789", "25040066/0123456789", false, None, None),
             ("1291.99.348EUR", "1291.99.348", false, None, Some("EUR")),
-            ("DABADKKK/1234567890", "DABADKKK/1234567890", false, Some("DABADKKK"), None),
-            ("UBRTHUHB/123456789150/HUF", "UBRTHUHB/123456789150", false, Some("UBRTHUHB"), Some("HUF")),
-            ("INGBNL2A/NL65INGB0123456789", "NL65INGB0123456789", true, Some("INGBNL2A"), None),
+            (
+                "DABADKKK/1234567890",
+                "DABADKKK/1234567890",
+                false,
+                Some("DABADKKK"),
+                None,
+            ),
+            (
+                "UBRTHUHB/123456789150/HUF",
+                "UBRTHUHB/123456789150",
+                false,
+                Some("UBRTHUHB"),
+                Some("HUF"),
+            ),
+            (
+                "INGBNL2A/NL65INGB0123456789",
+                "NL65INGB0123456789",
+                true,
+                Some("INGBNL2A"),
+                None,
+            ),
             ("517852257", "517852257", false, None, None),
-            ("TRIODOSBANK/0390123456", "TRIODOSBANK/0390123456", false, Some("TRIODOSBANK"), None),
+            (
+                "TRIODOSBANK/0390123456",
+                "TRIODOSBANK/0390123456",
+                false,
+                Some("TRIODOSBANK"),
+                None,
+            ),
             ("", "", false, None, None),
             ("ŞŞ", "ŞŞ", false, None, None),
         ] {

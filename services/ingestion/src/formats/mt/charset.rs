@@ -41,39 +41,43 @@ impl Page {
             Self::Cp852 => CP852,
         };
         let letter = |byte: &u8| match byte.checked_sub(0x80) {
-            Some(high) => table.chars().nth(usize::from(high)).unwrap_or(char::REPLACEMENT_CHARACTER),
+            Some(high) => table
+                .chars()
+                .nth(usize::from(high))
+                .unwrap_or(char::REPLACEMENT_CHARACTER),
             None => char::from(*byte),
         };
         bytes.iter().map(letter).collect()
     }
 
-    /// The page that fits these bytes, which are not UTF-8. `central` where the account is in a country whose language
-    /// Windows-1252 cannot write.
+    /// The page that makes the best text of these bytes, which are not UTF-8. `central` where the account is in a country
+    /// whose language Windows-1252 cannot write. Where several do equally well, Windows'.
     fn guess(bytes: &[u8], central: bool) -> Self {
-        let inside = |test: fn(u8) -> bool| {
-            bytes.windows(2).any(|pair| match pair {
-                [a, b] => (test(*a) && b.is_ascii_alphabetic()) || (a.is_ascii_alphabetic() && test(*b)),
-                _ => false,
-            })
+        let pages: &[Self] = if central {
+            &[Self::Cp852, Self::Latin2, Self::Windows1250]
+        } else {
+            &[Self::Cp850, Self::Windows1252]
         };
-        // Between letters Windows' pages have quotes, dashes and nothing there; DOS has its vowels.
-        let dos = inside(|byte| matches!(byte, 0x81..=0x84 | 0x87..=0x8B | 0x8E..=0x90 | 0x93..=0x95 | 0x98..=0x9A | 0xA0..=0xA5));
-        let windows = inside(|byte| byte >= 0xC0 && byte != 0xE1 && byte != 0xD7)
-            || inside(|byte| matches!(byte, 0x8A | 0x8C | 0x9C | 0x9E | 0x9F | 0xB9 | 0xBA | 0xAA));
-        match (dos && !windows, central) {
-            (true, true) => Self::Cp852,
-            (true, false) => Self::Cp850,
-            (false, false) => Self::Windows1252,
-            (false, true) => {
-                let of_windows = inside(|byte| matches!(byte, 0x8A..=0x8F | 0x9A..=0x9F | 0xA5 | 0xB9));
-                let of_iso = inside(|byte| matches!(byte, 0xA1 | 0xA6 | 0xA9 | 0xAC | 0xB1 | 0xB6 | 0xBC));
-                if of_iso && !of_windows {
-                    Self::Latin2
-                } else {
-                    Self::Windows1250
-                }
+        let best = pages.iter().max_by_key(|page| page.score(bytes));
+        best.copied().unwrap_or(Self::Windows1252)
+    }
+
+    /// Letters inside words count for the page, signs there and capitals behind small letters against it.
+    fn score(self, bytes: &[u8]) -> i64 {
+        let text = self.decode(bytes);
+        let mut score = 0;
+        let mut before = ' ';
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let after = letters.peek().copied().unwrap_or(' ');
+            let in_word = before.is_alphabetic() || after.is_alphabetic();
+            if !letter.is_ascii() && in_word {
+                let odd = !letter.is_alphabetic() || (before.is_lowercase() && letter.is_uppercase());
+                score += if odd { -1 } else { 1 };
             }
+            before = letter;
         }
+        score
     }
 }
 
@@ -103,10 +107,16 @@ mod tests {
             (b"Stra\xDFe f\xFCr", false, Page::Windows1252, "Straße für"),
             (b"Ge\x94ffnet f\x81r \x8Arzte", false, Page::Cp850, "Geöffnet für èrzte"),
             (b"Espa\xA4a", false, Page::Cp850, "España"),
-            (b"Str. Bucure\xBAti, Ia\xBAi, P\xE3unescu, \xCEn", true, Page::Windows1250, "Str. Bucureşti, Iaşi, Păunescu, În"),
+            (
+                b"Str. Bucure\xBAti, Ia\xBAi, P\xE3unescu, \xCEn",
+                true,
+                Page::Windows1250,
+                "Str. Bucureşti, Iaşi, Păunescu, În",
+            ),
             (b"\xBF\xF3\xB3w, ksi\xB1\xBFka", true, Page::Latin2, "żółw, książka"),
             (b"ksi\xB9\xBFka", true, Page::Windows1250, "książka"),
-            (b"zap\x88acono \x98wiat", true, Page::Cp852, "zapłacono światł".trim_end_matches('ł')),
+            (b"zap\x88acono \x98wiat", true, Page::Cp852, "zapłacono świat"),
+            (b"plat\xC7 G\x83lea", true, Page::Cp852, "plată Gâlea"),
         ];
         for (bytes, central, page, expected) in cases {
             let mut found = None;

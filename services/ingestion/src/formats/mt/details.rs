@@ -65,6 +65,13 @@ impl Details {
         }
     }
 
+    /// What the payer marked as references in the remittance.
+    pub(super) fn refer_payers(&mut self) {
+        for (kind, value) in roc_rfb(&self.remittance.joined) {
+            self.refer(ReferenceKind::Proprietary, &value, Some(kind));
+        }
+    }
+
     pub(super) fn add_extra(&mut self, text: &str) {
         if !text.trim().is_empty() {
             if !self.extra.is_empty() {
@@ -109,7 +116,11 @@ impl Text {
         let joined = joined.trim().to_owned();
         let spaced = spaced.trim();
         Self {
-            spaced: if spaced == joined { String::new() } else { spaced.to_owned() },
+            spaced: if spaced == joined {
+                String::new()
+            } else {
+                spaced.to_owned()
+            },
             joined,
         }
     }
@@ -145,9 +156,7 @@ pub(super) fn read(text: &str, dialect: Option<Dialect>) -> Details {
     } else {
         account_and_name(&raw, &lines)
     };
-    for (kind, value) in roc_rfb(&details.remittance.joined) {
-        details.refer(ReferenceKind::Proprietary, &value, Some(kind));
-    }
+    details.refer_payers();
     details
 }
 
@@ -254,7 +263,10 @@ mod tests {
         let owned = |joined: &str, spaced: &str| (joined.to_owned(), spaced.to_owned());
         assert_eq!(text(&[("ab", false), ("cd", false)]), owned("abcd", "ab cd"));
         assert_eq!(text(&[(&full, true), ("cd", false)]), owned(&format!("{full}cd"), ""));
-        assert_eq!(text(&[("ab    ", false), ("     ", false), ("cd  ", false)]), owned("ab cd", ""));
+        assert_eq!(
+            text(&[("ab    ", false), ("     ", false), ("cd  ", false)]),
+            owned("ab cd", "")
+        );
         assert_eq!(text(&[("ab ", false), ("cd", false)]), owned("ab cd", ""));
         assert_eq!(text(&[("ab", true), (" cd", false)]), owned("ab cd", ""));
         assert_eq!(text(&[]), owned("", ""));
@@ -268,7 +280,10 @@ mod tests {
         assert!(!is_iban_form("FR12345678901234"));
         assert!(is_iban_shaped("FR12345678901234"));
         assert!(!is_iban_shaped("NL****"));
-        assert_eq!(account("DE41 2925 0000 0123 4567 89").iban.as_deref(), Some("DE41292500000123456789"));
+        assert_eq!(
+            account("DE41 2925 0000 0123 4567 89").iban.as_deref(),
+            Some("DE41292500000123456789")
+        );
         assert_eq!(account("1234567").other_account.as_deref(), Some("1234567"));
     }
 
@@ -276,7 +291,10 @@ mod tests {
     fn references_inside_the_text() {
         let of = |text: &str| {
             let found = roc_rfb(text);
-            found.into_iter().map(|(kind, value)| format!("{kind}={value}")).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|(kind, value)| format!("{kind}={value}"))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             of("/ROC/SERIA AB NR 77 . . /RFB/31/20221028/20221031"),
@@ -292,8 +310,14 @@ mod tests {
         let found = read("FACTUUR 77, 78\nREK: NL65INGB0123456789/NAAM: PICKER", None);
         assert_eq!(found.other.iban.as_deref(), Some("NL65INGB0123456789"));
         assert_eq!(found.other.name.as_deref(), Some("PICKER"));
-        assert_eq!(found.remittance.joined, "FACTUUR 77, 78REK: NL65INGB0123456789/NAAM: PICKER");
-        assert_eq!(found.remittance.spaced, "FACTUUR 77, 78 REK: NL65INGB0123456789/NAAM: PICKER");
+        assert_eq!(
+            found.remittance.joined,
+            "FACTUUR 77, 78REK: NL65INGB0123456789/NAAM: PICKER"
+        );
+        assert_eq!(
+            found.remittance.spaced,
+            "FACTUUR 77, 78 REK: NL65INGB0123456789/NAAM: PICKER"
+        );
         assert_eq!(read("", None), Details::default());
     }
 }

@@ -105,10 +105,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn new(set: Option<Dialect>) -> Self {
-        Self {
-            set,
-            ..Self::default()
-        }
+        Self { set, ..Self::default() }
     }
 
     /// An account of the file.
@@ -125,7 +122,8 @@ impl Found {
 
     /// What texts are read by; that of another account of the same file may differ.
     pub(super) fn now(&self, account: &str) -> Option<Dialect> {
-        self.set.or_else(|| Dialect::of_account(account).map(|(dialect, _)| dialect))
+        self.set
+            .or_else(|| Dialect::of_account(account).map(|(dialect, _)| dialect))
     }
 
     /// For people.

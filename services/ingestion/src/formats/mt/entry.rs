@@ -68,7 +68,10 @@ pub(super) fn read(raw: &RawEntry, context: &Context) -> ReadEntry {
     }
     let mut lines = raw.text.split('\n');
     let first = lines.next().unwrap_or_default();
-    let supplement: Vec<&str> = lines.map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+    let supplement: Vec<&str> = lines
+        .map(str::trim_end)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let mut details = details::read(&raw.details, context.dialect);
     let mut entry = empty(raw.line, context);
     let line = match line61::parse(first) {
@@ -109,7 +112,11 @@ fn empty(line: u64, context: &Context) -> Entry {
         amount: None,
         currency: context.currency,
         credit: true,
-        status: if context.interim { Status::Pending } else { Status::Booked },
+        status: if context.interim {
+            Status::Pending
+        } else {
+            Status::Booked
+        },
         reversal: false,
         references: Vec::new(),
         servicer_reference: None,
@@ -150,7 +157,13 @@ fn money(entry: &mut Entry, line: &EntryLine<'_>, context: &Context, problems: &
     let (money, problem) = amount(line.amount, currency);
     problems.extend(problem);
     // What stands in the file has no sign, so that the opposite always exists.
-    entry.amount = money.and_then(|money: Money| if entry.credit { Some(money) } else { money.checked_neg().ok() });
+    entry.amount = money.and_then(|money: Money| {
+        if entry.credit {
+            Some(money)
+        } else {
+            money.checked_neg().ok()
+        }
+    });
 }
 
 fn refer(entry: &mut Entry, reference: Reference) {
@@ -161,7 +174,10 @@ fn refer(entry: &mut Entry, reference: Reference) {
 }
 
 fn references(entry: &mut Entry, line: &EntryLine<'_>) {
-    for (kind, text) in [(ReferenceKind::Customer, line.customer), (ReferenceKind::Servicer, line.bank)] {
+    for (kind, text) in [
+        (ReferenceKind::Customer, line.customer),
+        (ReferenceKind::Servicer, line.bank),
+    ] {
         let text = text.to_owned();
         let scheme = None;
         refer(entry, Reference { kind, text, scheme });
@@ -206,7 +222,11 @@ fn non_swift(entry: &mut Entry, details: &mut Details, text: &str) {
     if details.form == Form::Plain && details.remittance.joined.is_empty() {
         details.remittance = remittance;
     } else {
-        let text = if remittance.spaced.is_empty() { &remittance.joined } else { &remittance.spaced };
+        let text = if remittance.spaced.is_empty() {
+            &remittance.joined
+        } else {
+            &remittance.spaced
+        };
         push_text(&mut entry.detail_text, text);
     }
     if details.other.name.is_none() {

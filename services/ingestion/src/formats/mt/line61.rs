@@ -70,7 +70,9 @@ pub(super) fn parse(line: &str) -> Result<EntryLine<'_>, MtProblem> {
     };
     let (mark, rest) = mark(rest.trim_start()).ok_or_else(bad)?;
     // The funds letter is the third of the currency's code; banks put others there.
-    let rest = rest.strip_prefix(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(|letter: char| letter.is_ascii_alphabetic())
+        .unwrap_or(rest);
     let rest = rest.trim_start();
     let end = rest
         .find(|letter: char| !(letter.is_ascii_digit() || matches!(letter, ',' | '.')))
@@ -124,7 +126,16 @@ pub(super) fn is_reference(text: &str) -> bool {
         .filter(char::is_ascii_alphanumeric)
         .map(|letter| letter.to_ascii_uppercase())
         .collect();
-    let nothing = ["", "NONREF", "NOTPROVIDED", "NOTAVAILABLE", "EREF", "KREF", "MREF", "PREF"];
+    let nothing = [
+        "",
+        "NONREF",
+        "NOTPROVIDED",
+        "NOTAVAILABLE",
+        "EREF",
+        "KREF",
+        "MREF",
+        "PREF",
+    ];
     !nothing.contains(&plain.as_str())
 }
 
@@ -132,49 +143,148 @@ pub(super) fn is_reference(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    type Expected<'a> = (&'a str, Option<&'a str>, Mark, &'a str, &'a str, &'a str, &'a str, &'a str);
+    type Expected<'a> = (
+        &'a str,
+        Option<&'a str>,
+        Mark,
+        &'a str,
+        &'a str,
+        &'a str,
+        &'a str,
+        &'a str,
+    );
 
     #[test]
     fn entries() {
         let cases: &[(&str, Expected<'_>)] = &[
             (
                 "2210311031C1000,00NTRF.//2022103180931993",
-                ("221031", Some("1031"), Mark::Credit, "1000,00", "NTRF", ".", "2022103180931993", ""),
+                (
+                    "221031",
+                    Some("1031"),
+                    Mark::Credit,
+                    "1000,00",
+                    "NTRF",
+                    ".",
+                    "2022103180931993",
+                    "",
+                ),
             ),
             (
                 "200211CN1000,00NTRFNONREF//RE20200211-7523",
-                ("200211", None, Mark::Credit, "1000,00", "NTRF", "NONREF", "RE20200211-7523", ""),
+                (
+                    "200211",
+                    None,
+                    Mark::Credit,
+                    "1000,00",
+                    "NTRF",
+                    "NONREF",
+                    "RE20200211-7523",
+                    "",
+                ),
             ),
             (
                 "2002010219RDR1027,25N068NONREF",
-                ("200201", Some("0219"), Mark::ReversedDebit, "1027,25", "N068", "NONREF", "", ""),
+                (
+                    "200201",
+                    Some("0219"),
+                    Mark::ReversedDebit,
+                    "1027,25",
+                    "N068",
+                    "NONREF",
+                    "",
+                    "",
+                ),
             ),
             (
                 "0709040904RC204,88NRTINONREF",
-                ("070904", Some("0904"), Mark::ReversedCredit, "204,88", "NRTI", "NONREF", "", ""),
+                (
+                    "070904",
+                    Some("0904"),
+                    Mark::ReversedCredit,
+                    "204,88",
+                    "NRTI",
+                    "NONREF",
+                    "",
+                    "",
+                ),
             ),
             (
                 "0909290929DK829419,78NTRFDansken",
-                ("090929", Some("0929"), Mark::Debit, "829419,78", "NTRF", "Dansken", "", ""),
+                (
+                    "090929",
+                    Some("0929"),
+                    Mark::Debit,
+                    "829419,78",
+                    "NTRF",
+                    "Dansken",
+                    "",
+                    "",
+                ),
             ),
             (
                 "2103310331C50,00 NTRFNONREF//21",
-                ("210331", Some("0331"), Mark::Credit, "50,00", "NTRF", "NONREF", "21", ""),
+                (
+                    "210331",
+                    Some("0331"),
+                    Mark::Credit,
+                    "50,00",
+                    "NTRF",
+                    "NONREF",
+                    "21",
+                    "",
+                ),
             ),
             (
                 "1407290729C500NTRF29-07-2014 10:05//B4G2",
-                ("140729", Some("0729"), Mark::Credit, "500", "NTRF", "29-07-2014 10:05", "B4G2", ""),
+                (
+                    "140729",
+                    Some("0729"),
+                    Mark::Credit,
+                    "500",
+                    "NTRF",
+                    "29-07-2014 10:05",
+                    "B4G2",
+                    "",
+                ),
             ),
-            ("100722D1,11NGT TMG TANGO", ("100722", None, Mark::Debit, "1,11", "NGT", "TMG TANGO", "", "")),
+            (
+                "100722D1,11NGT TMG TANGO",
+                ("100722", None, Mark::Debit, "1,11", "NGT", "TMG TANGO", "", ""),
+            ),
             (
                 "110527D000000001213,28N0440121470966      W.P. Jansen     ",
-                ("110527", None, Mark::Debit, "000000001213,28", "N044", "0121470966", "", "W.P. Jansen"),
+                (
+                    "110527",
+                    None,
+                    Mark::Debit,
+                    "000000001213,28",
+                    "N044",
+                    "0121470966",
+                    "",
+                    "W.P. Jansen",
+                ),
             ),
-            ("200219C65,00NMSC", ("200219", None, Mark::Credit, "65,00", "NMSC", "", "", "")),
-            ("200219EC65,00", ("200219", None, Mark::ExpectedCredit, "65,00", "", "", "", "")),
+            (
+                "200219C65,00NMSC",
+                ("200219", None, Mark::Credit, "65,00", "NMSC", "", "", ""),
+            ),
+            (
+                "200219EC65,00",
+                ("200219", None, Mark::ExpectedCredit, "65,00", "", "", "", ""),
+            ),
             (
                 "2212191220C119,NMSC341241773/1XXXXX//O/341241774",
-                ("221219", Some("1220"), Mark::Credit, "119,", "NMSC", "341241773/1XXXXX", "O/341241774", ""),
+                (
+                    "221219",
+                    Some("1220"),
+                    Mark::Credit,
+                    "119,",
+                    "NMSC",
+                    "341241773/1XXXXX",
+                    "O/341241774",
+                    "",
+                ),
             ),
         ];
         for (line, expected) in cases {
@@ -191,7 +301,16 @@ mod tests {
             );
             assert_eq!(found, *expected, "{line}");
         }
-        for bad in ["", "22103", "221031", "2210311031X1,00NTRF", "221031C", "221031CNTRF", "2210ş1C1,", "221031-5,"] {
+        for bad in [
+            "",
+            "22103",
+            "221031",
+            "2210311031X1,00NTRF",
+            "221031C",
+            "221031CNTRF",
+            "2210ş1C1,",
+            "221031-5,",
+        ] {
             assert!(matches!(parse(bad), Err(MtProblem::BadEntry(_))), "{bad}");
         }
     }

@@ -49,8 +49,15 @@ pub(super) fn read<E>(
 ) -> Result<Summary, ReadError<E>> {
     // Fields are decoded one by one; only UTF-16 has lines that must be decoded first.
     let wide = sniffed.encoding == UTF_16LE || sniffed.encoding == UTF_16BE;
-    let input = if wide { Input::Text(Source::of_text(input, sniffed)) } else { Input::Raw(input) };
-    let set = settings.dialect.as_deref().map(|name| (name, Dialect::of_setting(name)));
+    let input = if wide {
+        Input::Text(Source::of_text(input, sniffed))
+    } else {
+        Input::Raw(input)
+    };
+    let set = settings
+        .dialect
+        .as_deref()
+        .map(|name| (name, Dialect::of_setting(name)));
     let mut reader = MtReader {
         sink,
         number: 0,
@@ -105,8 +112,9 @@ fn no_statement() -> Refusal {
             path: String::new(),
         },
         reason: RefusalReason::OfFormat {
-            what: "the file has tags of MT940, but no balance (:60F:, :62F:) and no entry (:61:): it holds no statement"
-                .to_owned(),
+            what:
+                "the file has tags of MT940, but no balance (:60F:, :62F:) and no entry (:61:): it holds no statement"
+                    .to_owned(),
             remedy: "Fetch the file from the bank again, or send the whole of it.",
         },
         format: Some("MT940".to_owned()),
@@ -202,7 +210,9 @@ impl<E> MtReader<'_, E> {
     }
 
     fn is_cut_time(&self, raw: &[u8]) -> bool {
-        self.field.as_ref().is_some_and(|field| is_cut_time(field.last_line(), raw))
+        self.field
+            .as_ref()
+            .is_some_and(|field| is_cut_time(field.last_line(), raw))
     }
 
     fn begin_field(&mut self, tag: Tag, value: &[u8]) -> Result<(), ReadError<E>> {
@@ -236,7 +246,11 @@ impl<E> MtReader<'_, E> {
 
     /// Banks put `940` or `942` before the message.
     fn preamble(&mut self, text: &[u8]) {
-        match text.trim_ascii().split(|byte| *byte == b':' || *byte == b' ').find(|part| !part.is_empty()) {
+        match text
+            .trim_ascii()
+            .split(|byte| *byte == b':' || *byte == b' ')
+            .find(|part| !part.is_empty())
+        {
             Some(b"940") => self.next_kind = Some(Kind::Mt940),
             Some(b"942") => self.next_kind = Some(Kind::Mt942),
             _ => {}
@@ -390,7 +404,11 @@ impl<E> MtReader<'_, E> {
         }
         let end = statement.finish(self.chain.as_ref());
         self.problems(&mut statement)?;
-        if let Some(before) = self.chain.take().filter(|before| before.is_left_open(Some(&end.header.account))) {
+        if let Some(before) = self
+            .chain
+            .take()
+            .filter(|before| before.is_left_open(Some(&end.header.account)))
+        {
             self.left_open(&before)?;
         }
         self.chain = Some(statement.chain(&end.proof));

@@ -65,6 +65,7 @@ pub(super) fn alpha(raw: &str) -> Option<Details> {
         }
     }
     details.debtor.name = some(&name.join(" "));
+    details.refer_payers();
     details.refer(ReferenceKind::EndToEnd, end_to_end, None);
     let customer = customer.split_whitespace().next().unwrap_or_default();
     details.refer(ReferenceKind::Customer, customer, None);
@@ -77,7 +78,9 @@ fn is_bic(word: &str) -> bool {
     let bytes = word.as_bytes();
     matches!(bytes.len(), 8 | 11)
         && bytes.iter().take(6).all(u8::is_ascii_uppercase)
-        && bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         && word.get(4..6) == Some("RO")
 }
 
@@ -111,9 +114,15 @@ mod tests {
         assert_eq!(found.debtor.name.as_deref(), Some("FIRMA SRL"));
         assert_eq!(found.debtor.iban.as_deref(), Some("RO88BTRLRONCRT0301398801"));
         assert_eq!(found.remittance.joined, ".ROC.rata mai..RFB.22 NOTPROVIDED");
-        assert_eq!(found.references.len(), 1);
-        assert_eq!(found.references[0].text, "032EPOH22");
-        let found = alpha("Incasare intrabancara PLATITOR  Ana Pop BUCUROBU RO39BUCU2481304266464RON DETALII INCASARE  FN 38 0");
+        let references: Vec<&str> = found
+            .references
+            .iter()
+            .map(|reference| reference.text.as_str())
+            .collect();
+        assert_eq!(references, ["rata mai", "22", "032EPOH22"]);
+        let found = alpha(
+            "Incasare intrabancara PLATITOR  Ana Pop BUCUROBU RO39BUCU2481304266464RON DETALII INCASARE  FN 38 0",
+        );
         let found = found.unwrap();
         assert_eq!(found.debtor.name.as_deref(), Some("Ana Pop"));
         assert_eq!(found.debtor.iban.as_deref(), Some("RO39BUCU2481304266464RON"));

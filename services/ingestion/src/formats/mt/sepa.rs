@@ -19,7 +19,8 @@ type Piece<'a> = (&'static str, Vec<(&'a str, bool)>);
 
 /// Whether a text without subfields is written in tags.
 pub(super) fn is_tagged(text: &str) -> bool {
-    text.split('\n').any(|line| matches!(next_tag(line, true), Some((_, tag)) if tag != "BIC" && tag != "IBAN"))
+    text.split('\n')
+        .any(|line| matches!(next_tag(line, true), Some((_, tag)) if tag != "BIC" && tag != "IBAN"))
 }
 
 /// The first tag in a part and where it begins.
@@ -118,9 +119,17 @@ mod tests {
                 &["EndToEndId TFNR 22 004 00001"],
             ),
             // One that was not full does not.
-            (&["EREF+TFNR 40005 00005", "MTLG:Grund nicht"], "MTLG:Grund nicht", &["TFNR 40005 00005"]),
             (
-                &["EREF+A1.77", "KREF+SEPA-DA20 MREF+0852HW CRED+DE41 OAMT+11,85 SVWZ+", "SONSTIGE"],
+                &["EREF+TFNR 40005 00005", "MTLG:Grund nicht"],
+                "MTLG:Grund nicht",
+                &["TFNR 40005 00005"],
+            ),
+            (
+                &[
+                    "EREF+A1.77",
+                    "KREF+SEPA-DA20 MREF+0852HW CRED+DE41 OAMT+11,85 SVWZ+",
+                    "SONSTIGE",
+                ],
                 "SONSTIGE",
                 &["A1.77", "SEPA-DA20", "0852HW"],
             ),

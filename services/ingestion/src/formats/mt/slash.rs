@@ -7,8 +7,8 @@ use crate::formats::model::{Party, ReferenceKind};
 /// Tags that are taken out of the text. `/ROC/` and `/RFB/` stay in it: the payer wrote them.
 const TAGS: [&str; 41] = [
     "TRTP", "IBAN", "BIC", "NAME", "REMI", "EREF", "KREF", "MREF", "SVWZ", "MARF", "CSID", "RTRN", "ORDP", "BENM",
-    "ADDR", "ISDT", "PREF", "CNTP", "PURP", "SVCL", "UDTR", "UCRD", "ULTD", "ULTB", "OCMT", "EXCH", "CHGS", "RTYP", "ID",
-    "TRCD", "INST", "ACCW", "ABWA", "ABWE", "CREF", "IREF", "OAMT", "COAM", "CRED", "DEBT", "SUM",
+    "ADDR", "ISDT", "PREF", "CNTP", "PURP", "SVCL", "UDTR", "UCRD", "ULTD", "ULTB", "OCMT", "EXCH", "CHGS", "RTYP",
+    "ID", "TRCD", "INST", "ACCW", "ABWA", "ABWE", "CREF", "IREF", "OAMT", "COAM", "CRED", "DEBT", "SUM",
 ];
 
 /// Whose name and account the tags that follow tell.
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn tags() {
-        let found = read("/TRTP/SEPA OVERBOEKING/IBAN/NL65INGB0123456789/BIC/INGBNL2A/NAME/J. DOE/REMI/FACTUUR 7/8/EREF/E-77");
+        let found =
+            read("/TRTP/SEPA OVERBOEKING/IBAN/NL65INGB0123456789/BIC/INGBNL2A/NAME/J. DOE/REMI/FACTUUR 7/8/EREF/E-77");
         assert_eq!(found.booking_text, "SEPA OVERBOEKING");
         assert_eq!(found.other.iban.as_deref(), Some("NL65INGB0123456789"));
         assert_eq!(found.other.name.as_deref(), Some("J. DOE"));
@@ -167,7 +168,10 @@ mod tests {
         assert_eq!(found.other.iban.as_deref(), Some("NL32INGB0000012345"));
         assert_eq!(found.remittance.joined, "TEXT");
         let found = read("/REMI/STRD/CUR/9876543210/RTRN/MS03");
-        assert_eq!((found.references[0].text.as_str(), found.references[0].scheme.as_deref()), ("9876543210", Some("CUR")));
+        assert_eq!(
+            (found.references[0].text.as_str(), found.references[0].scheme.as_deref()),
+            ("9876543210", Some("CUR"))
+        );
         assert_eq!(found.reasons, ["MS03"]);
     }
 

@@ -123,7 +123,9 @@ impl Statement {
         let moneyed = self.opening || self.closing || self.entries > 0;
         match tag {
             Tag::Account => self.closing && !self.header.account.number.is_empty(),
-            Tag::Number => moneyed && (self.header.sequence_number.is_some() || self.header.page.is_some() || self.closing),
+            Tag::Number => {
+                moneyed && (self.header.sequence_number.is_some() || self.header.page.is_some() || self.closing)
+            }
             Tag::Opening { .. } => self.opening || self.closing,
             Tag::Entry => self.closing && self.ended,
             _ => false,
@@ -235,7 +237,9 @@ impl Statement {
 
     fn told(&mut self, credit: bool, text: &str, line: u64) {
         self.interim_fields = true;
-        let Some((count, currency, amount)) = sum(text) else { return };
+        let Some((count, currency, amount)) = sum(text) else {
+            return;
+        };
         let told = Told {
             line,
             count,
@@ -321,7 +325,13 @@ impl Statement {
         }
         let (money, problem) = amount(raw.amount, currency);
         problems.extend(problem);
-        let money = money.and_then(|money| if raw.credit { Some(money) } else { money.checked_neg().ok() });
+        let money = money.and_then(|money| {
+            if raw.credit {
+                Some(money)
+            } else {
+                money.checked_neg().ok()
+            }
+        });
         (money, on)
     }
 
@@ -368,7 +378,10 @@ impl Statement {
     pub(super) fn count(&mut self, read: &mut ReadEntry) {
         let entry = &read.entry;
         if let Some(money) = entry.amount {
-            for (counts, credit) in [(&mut self.by_letter, read.credit_letter), (&mut self.by_sign, entry.credit)] {
+            for (counts, credit) in [
+                (&mut self.by_letter, read.credit_letter),
+                (&mut self.by_sign, entry.credit),
+            ] {
                 if let Some(count) = counts.get_mut(usize::from(credit)) {
                     count.add(money.minor());
                 }
@@ -448,9 +461,7 @@ impl Statement {
             let (money, _) = amount(&told.amount, told.currency);
             let minor = money.map(|money| i128::from(money.minor()));
             let fits = |count: Option<&Count>| {
-                count.is_some_and(|count| {
-                    told.count.parse() == Ok(count.number) && minor == Some(count.minor)
-                })
+                count.is_some_and(|count| told.count.parse() == Ok(count.number) && minor == Some(count.minor))
             };
             if fits(self.by_letter.get(at)) || fits(self.by_sign.get(at)) {
                 continue;

@@ -25,9 +25,14 @@ pub(super) fn parse(raw: &str) -> Option<Subfields<'_>> {
         _ => (None, text),
     };
     let separator = rest.chars().next()?;
-    let usual = matches!(separator, '?' | '~' | '^' | '+' | '>' | '<' | '§' | '|' | '!' | '#' | '$' | '@');
+    let usual = matches!(
+        separator,
+        '?' | '~' | '^' | '+' | '>' | '<' | '§' | '|' | '!' | '#' | '$' | '@'
+    );
     let plausible = match code {
-        Some(_) => usual || !separator.is_alphanumeric() && !separator.is_whitespace() && !"/-.,:;()'*".contains(separator),
+        Some(_) => {
+            usual || !separator.is_alphanumeric() && !separator.is_whitespace() && !"/-.,:;()'*".contains(separator)
+        }
         // Without a code only what no free text begins with.
         None => matches!(separator, '?' | '~' | '^' | '>' | '<' | '§'),
     };
@@ -40,7 +45,9 @@ pub(super) fn parse(raw: &str) -> Option<Subfields<'_>> {
         let body = rest.get(separator.len_utf8() + 2..).unwrap_or_default();
         let end = body
             .char_indices()
-            .find(|(at, letter)| *letter == separator && number(body.get(*at..).unwrap_or_default(), separator).is_some())
+            .find(|(at, letter)| {
+                *letter == separator && number(body.get(*at..).unwrap_or_default(), separator).is_some()
+            })
             .map_or(body.len(), |(at, _)| at);
         let (value, next) = body.split_at_checked(end)?;
         fields.push((field, value));
@@ -59,7 +66,9 @@ pub(super) fn parse(raw: &str) -> Option<Subfields<'_>> {
 /// The number of the subfield that begins here. Behind `+` stand telephone numbers too.
 fn number(text: &str, separator: char) -> Option<u8> {
     let rest = text.strip_prefix(separator)?;
-    let two = rest.get(..2).filter(|two| two.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let two = rest
+        .get(..2)
+        .filter(|two| two.bytes().all(|byte| byte.is_ascii_digit()))?;
     let number: u8 = two.parse().ok()?;
     let known = matches!(number, 0 | 10 | 20..=38 | 60..=63);
     (known || (separator != '+' && number < 80)).then_some(number)
@@ -72,7 +81,12 @@ pub(super) fn read(fields: &Subfields<'_>, dialect: Option<Dialect>) -> Details 
     // Blank padding is no part of the text, and a blank subfield says nothing.
     let purpose: Vec<(&str, bool)> = all(|number| matches!(number, 20..=29 | 60..=63))
         .filter(|(_, text)| !text.trim().is_empty())
-        .map(|(_, text)| (*text, text.trim_end().chars().count() >= FULL || text.chars().count() == FULL))
+        .map(|(_, text)| {
+            (
+                *text,
+                text.trim_end().chars().count() >= FULL || text.chars().count() == FULL,
+            )
+        })
         .collect();
     let mut details = sepa::read(&purpose);
     details.form = Form::Subfields(fields.separator);
@@ -172,10 +186,16 @@ mod tests {
         assert_eq!(ing.remittance.joined, "AMT RCD RON 10,00 CVF 2020/0060");
         assert_eq!(ing.other.name.as_deref(), Some("FIRMA SRL"));
         assert_eq!(ing.other.iban.as_deref(), Some("RO25INGB0014000031948911"));
-        let raiffeisen = details("000^20F.77^24Ref.Doc 2268/X^30BANCA^31RO05RZBR0000060003144073^32FIRMA", None);
+        let raiffeisen = details(
+            "000^20F.77^24Ref.Doc 2268/X^30BANCA^31RO05RZBR0000060003144073^32FIRMA",
+            None,
+        );
         assert_eq!(raiffeisen.remittance.joined, "F.77Ref.Doc 2268/X");
         assert_eq!(raiffeisen.remittance.spaced, "F.77 Ref.Doc 2268/X");
-        let brd = details("000+20Plata  +30302+31RO89RZBR0000060003480121+32FIRMA SRL+33/+23FACT 46 +40722", None);
+        let brd = details(
+            "000+20Plata  +30302+31RO89RZBR0000060003480121+32FIRMA SRL+33/+23FACT 46 +40722",
+            None,
+        );
         assert_eq!(brd.remittance.joined, "Plata FACT 46 +40722");
         assert_eq!(brd.other.name.as_deref(), Some("FIRMA SRL"));
         let bare = details(">20Opis>31491050195310000>32BOOKING", None);

@@ -258,11 +258,17 @@ mod tests {
             (b"-}{5:{MAC:0}}\x03", Line::End(b"{5:{MAC:0}}")),
             (
                 b"\x01{1:F01X}{2:I940Y}{4:",
-                Line::Envelope { kind: Some(Kind::Mt940), body: Some(b"") },
+                Line::Envelope {
+                    kind: Some(Kind::Mt940),
+                    body: Some(b""),
+                },
             ),
             (
                 b" {1:F02X}{2:O9421200}{4::20:A",
-                Line::Envelope { kind: Some(Kind::Mt942), body: Some(b":20:A") },
+                Line::Envelope {
+                    kind: Some(Kind::Mt942),
+                    body: Some(b":20:A"),
+                },
             ),
             (b"{1:F01X}", Line::Envelope { kind: None, body: None }),
             (b"{x}", Line::Text(b"{x}")),
@@ -284,7 +290,11 @@ mod tests {
             ("um 16", ":61:44", false),
             ("um 16", ":20:STARTUMS", false),
         ] {
-            assert_eq!(is_cut_time(before.as_bytes(), line.as_bytes()), expected, "{before} {line}");
+            assert_eq!(
+                is_cut_time(before.as_bytes(), line.as_bytes()),
+                expected,
+                "{before} {line}"
+            );
         }
     }
 

@@ -36,7 +36,11 @@ pub(super) fn value_date(text: &str) -> (Option<BusinessDate>, Option<MtProblem>
     }
     let last = year_month_day(text)
         .filter(|(_, _, day)| (29..=31).contains(day))
-        .and_then(|(year, month, _)| (28..=30).rev().find_map(|day| BusinessDate::from_ymd(year, month, day).ok()));
+        .and_then(|(year, month, _)| {
+            (28..=30)
+                .rev()
+                .find_map(|day| BusinessDate::from_ymd(year, month, day).ok())
+        });
     match last {
         Some(last) => {
             let problem = MtProblem::DateClamped {
@@ -106,10 +110,7 @@ pub(super) struct RawBalance<'a> {
 
 /// `C` or `D`, date, currency (some banks leave it out), amount.
 pub(super) fn balance<'a>(tag: &'static str, text: &'a str) -> Result<RawBalance<'a>, MtProblem> {
-    let bad = || MtProblem::BadBalance {
-        tag,
-        text: short(text),
-    };
+    let bad = || MtProblem::BadBalance { tag, text: short(text) };
     let written = text.trim();
     let (credit, rest) = match (written.strip_prefix(['C', 'c']), written.strip_prefix(['D', 'd'])) {
         (Some(rest), _) => (true, rest),
@@ -120,13 +121,16 @@ pub(super) fn balance<'a>(tag: &'static str, text: &'a str) -> Result<RawBalance
     digits(date).ok_or_else(bad)?;
     let rest = rest.trim_start();
     let (currency, amount) = match rest.split_at_checked(3) {
-        Some((code, amount)) if code.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            (Some(Currency::parse(&code.to_ascii_uppercase()).map_err(|_| bad())?), amount)
-        }
+        Some((code, amount)) if code.bytes().all(|byte| byte.is_ascii_alphabetic()) => (
+            Some(Currency::parse(&code.to_ascii_uppercase()).map_err(|_| bad())?),
+            amount,
+        ),
         _ => (None, rest),
     };
     let amount = amount.trim();
-    let plain = amount.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.'));
+    let plain = amount
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.'));
     if amount.is_empty() || !plain {
         return Err(bad());
     }
@@ -145,7 +149,11 @@ pub(super) fn sum(text: &str) -> Option<(String, Currency, &str)> {
     let (count, rest) = text.split_at_checked(at)?;
     let (code, amount) = rest.split_at_checked(3)?;
     let currency = Currency::parse(code).ok()?;
-    Some((count.trim().to_owned(), currency, amount.trim_start_matches(['C', 'D']).trim()))
+    Some((
+        count.trim().to_owned(),
+        currency,
+        amount.trim_start_matches(['C', 'D']).trim(),
+    ))
 }
 
 #[cfg(test)]
@@ -207,7 +215,11 @@ mod tests {
             ("700,", jpy, 700),
             ("12.50", eur, 1_250),
         ] {
-            assert_eq!(amount(text, currency).0.map(|money| money.minor()), Some(minor), "{text}");
+            assert_eq!(
+                amount(text, currency).0.map(|money| money.minor()),
+                Some(minor),
+                "{text}"
+            );
         }
         let problem = |text: &str, currency| amount(text, currency).1;
         assert!(matches!(problem("1,001", eur), Some(MtProblem::TooPrecise { .. })));
@@ -215,7 +227,10 @@ mod tests {
         assert!(matches!(problem("1.234,50", eur), Some(MtProblem::BadAmount(_))));
         assert!(matches!(problem("", eur), Some(MtProblem::BadAmount(_))));
         assert!(matches!(problem(",", eur), Some(MtProblem::BadAmount(_))));
-        assert!(matches!(problem("92233720368547758,08", eur), Some(MtProblem::AmountTooLarge(_))));
+        assert!(matches!(
+            problem("92233720368547758,08", eur),
+            Some(MtProblem::AmountTooLarge(_))
+        ));
     }
 
     #[test]
@@ -224,7 +239,15 @@ mod tests {
         assert_eq!((found.credit, found.date, found.amount), (true, "110522", "3236,28"));
         assert_eq!(balance(":60F:", " D031002PLN40000,00 ").unwrap().amount, "40000,00");
         assert_eq!(balance(":62M:", "C020315105000,00").unwrap().currency, None);
-        for bad in ["Dnullnull7414,3", "", "X110522EUR1,", "C110522EUR", "C110522EU", "C110522EUR1,0 2", "C110522XXQ1,"] {
+        for bad in [
+            "Dnullnull7414,3",
+            "",
+            "X110522EUR1,",
+            "C110522EUR",
+            "C110522EU",
+            "C110522EUR1,0 2",
+            "C110522XXQ1,",
+        ] {
             assert!(balance(":62F:", bad).is_err(), "{bad}");
         }
     }
