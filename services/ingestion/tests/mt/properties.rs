@@ -23,7 +23,8 @@ fn made() -> impl Strategy<Value = Made> {
         "[A-Z0-9]{0,10}X",
         "[A-Z0-9]{1,16}",
         "[A-Z][A-Za-z]{0,20}( [A-Z][a-z]{1,20})?",
-        "[A-Za-z0-9][A-Za-z0-9 ./,]{0,90}[A-Za-z0-9]",
+        // Two blanks together are padding where a part ends.
+        "[A-Za-z0-9]([A-Za-z0-9./,]| [A-Za-z0-9]){0,60}",
     )
         .prop_map(|(minor, mark, customer, bank, name, text)| Made {
             minor,

@@ -17,6 +17,7 @@ mod slash;
 mod statement;
 mod subfields;
 mod tags;
+mod told;
 mod values;
 
 use std::collections::BTreeSet;
@@ -175,7 +176,17 @@ impl<E> MtReader<'_, E> {
         })
     }
 
+    /// One line; what follows the end of a message on it is looked at again.
     fn line(&mut self, raw: &[u8]) -> Result<(), ReadError<E>> {
+        let mut rest = Some(raw);
+        while let Some(part) = rest {
+            rest = self.part(part)?;
+        }
+        Ok(())
+    }
+
+    /// The first part of a line; the rest is shorter.
+    fn part<'a>(&mut self, raw: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         match line_of(raw) {
             Line::Tag(_, _) if self.is_in_details() && self.is_cut_time(raw) => self.text(raw),
             Line::Tag(tag, value) => {
@@ -184,22 +195,13 @@ impl<E> MtReader<'_, E> {
             }
             Line::Unknown(text) => self.unknown(text),
             Line::Text(text) => self.text(text),
-            Line::End(rest) => {
-                self.end_message()?;
-                match rest.windows(3).position(|part| part == b"{1:") {
-                    Some(at) => self.line(rest.get(at..).unwrap_or_default()),
-                    None => Ok(()),
-                }
-            }
+            Line::End(rest) => self.end_message(rest),
             Line::Envelope { kind, body } => {
                 self.close_field()?;
                 self.end_statement(false)?;
                 self.next_kind = kind.or(self.next_kind);
                 self.next_envelope |= body.is_some();
-                match body {
-                    Some(body) if !body.trim_ascii().is_empty() => self.line(body),
-                    _ => Ok(()),
-                }
+                Ok(body.filter(|body| !body.trim_ascii().is_empty()))
             }
         }
     }
@@ -215,13 +217,13 @@ impl<E> MtReader<'_, E> {
             .is_some_and(|field| is_cut_time(field.last_line(), raw))
     }
 
-    fn begin_field(&mut self, tag: Tag, value: &[u8]) -> Result<(), ReadError<E>> {
+    fn begin_field<'a>(&mut self, tag: Tag, value: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         let end = inline_end(value).filter(|_| self.is_in_envelope());
-        let value = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
-        self.field = Some(Field::new(tag, self.number, value));
+        let kept = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        self.field = Some(Field::new(tag, self.number, kept));
         match end {
-            Some(_) => self.end_message(),
-            None => Ok(()),
+            Some(at) => self.end_message(value.get(at + 2..).unwrap_or_default()),
+            None => Ok(None),
         }
     }
 
@@ -229,7 +231,7 @@ impl<E> MtReader<'_, E> {
         self.next_envelope || self.statement.as_ref().is_some_and(Statement::is_in_envelope)
     }
 
-    fn text(&mut self, text: &[u8]) -> Result<(), ReadError<E>> {
+    fn text<'a>(&mut self, text: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         let end = inline_end(text).filter(|_| self.is_in_envelope());
         let kept = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
         match &mut self.field {
@@ -239,8 +241,8 @@ impl<E> MtReader<'_, E> {
             None => self.preamble(text.trim_ascii()),
         }
         match end {
-            Some(_) => self.end_message(),
-            None => Ok(()),
+            Some(at) => self.end_message(text.get(at + 2..).unwrap_or_default()),
+            None => Ok(None),
         }
     }
 
@@ -257,11 +259,11 @@ impl<E> MtReader<'_, E> {
         }
     }
 
-    fn unknown(&mut self, text: &[u8]) -> Result<(), ReadError<E>> {
+    fn unknown<'a>(&mut self, text: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         if matches!(text.get(..5), Some(b":940:" | b":942:")) {
             self.close_field()?;
             self.preamble(text);
-            return Ok(());
+            return Ok(None);
         }
         let name: Vec<u8> = text.iter().skip(1).take_while(|byte| **byte != b':').copied().collect();
         let name = format!(":{}:", String::from_utf8_lossy(&name));
@@ -271,13 +273,15 @@ impl<E> MtReader<'_, E> {
         self.text(text)
     }
 
-    /// `-`: the message ends. Where its closing balance is still to come, the line was text and more may follow.
-    fn end_message(&mut self) -> Result<(), ReadError<E>> {
+    /// `-`: the message ends. Where its closing balance is still to come, the line was text and more may follow. Behind the
+    /// brace the next envelope may begin.
+    fn end_message<'a>(&mut self, rest: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         self.close_field()?;
         if let Some(statement) = &mut self.statement {
             statement.ended = true;
         }
-        Ok(())
+        let next = rest.windows(3).position(|part| part == b"{1:");
+        Ok(next.and_then(|at| rest.get(at..)))
     }
 
     fn close_field(&mut self) -> Result<(), ReadError<E>> {

@@ -6,39 +6,17 @@ use super::account;
 use super::entry::{Context, ReadEntry};
 use super::problem::MtProblem;
 use super::tags::{Kind, Tag};
+use super::told::ToldSums;
 use super::values::{amount, balance, sum, value_date};
 use crate::formats::format::{Family, Format};
 use crate::formats::model::{
     Balance, Page, Proof, StatementAccount, StatementEnd, StatementHeader, Status, Verdict, WrittenTime,
 };
-use crate::formats::problem::{Place, Problem, ProblemKind, decimal};
+use crate::formats::problem::{Place, Problem, ProblemKind};
 use crate::formats::proof::{Candidates, Sums, prove};
 
 /// More balances than this in one statement are not kept.
 const MAX_BALANCES: usize = 4096;
-
-/// `:90D:` or `:90C:` as written.
-#[derive(Clone, Debug)]
-struct Told {
-    line: u64,
-    count: String,
-    currency: Currency,
-    amount: String,
-}
-
-/// Number and sum of entries.
-#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
-struct Count {
-    number: u64,
-    minor: i128,
-}
-
-impl Count {
-    fn add(&mut self, minor: i64) {
-        self.number += 1;
-        self.minor = self.minor.saturating_add(i128::from(minor.unsigned_abs()));
-    }
-}
 
 /// What the page before left for this one.
 #[derive(Clone, Debug)]
@@ -73,10 +51,7 @@ pub(super) struct Statement {
     booked: u64,
     pending: u64,
     sums: Sums,
-    /// Debits and credits: by the letter of their mark, and by where the money goes.
-    by_letter: [Count; 2],
-    by_sign: [Count; 2],
-    told: [Option<Told>; 2],
+    told: ToldSums,
     quarantined: bool,
     problems: Vec<Problem>,
 }
@@ -101,9 +76,7 @@ impl Statement {
             booked: 0,
             pending: 0,
             sums: Sums::default(),
-            by_letter: Default::default(),
-            by_sign: Default::default(),
-            told: [None, None],
+            told: ToldSums::default(),
             quarantined: false,
             problems: Vec::new(),
         }
@@ -237,19 +210,8 @@ impl Statement {
 
     fn told(&mut self, credit: bool, text: &str, line: u64) {
         self.interim_fields = true;
-        let Some((count, currency, amount)) = sum(text) else {
-            return;
-        };
-        let told = Told {
-            line,
-            count,
-            currency,
-            amount: amount.to_owned(),
-        };
-        self.floor_currency = self.floor_currency.or(Some(currency));
-        if let Some(place) = self.told.get_mut(usize::from(credit)) {
-            *place = Some(told);
-        }
+        let currency = self.told.tell(credit, text, line);
+        self.floor_currency = self.floor_currency.or(currency);
     }
 
     /// Balances under the names that ISO 20022 gives them.
@@ -378,14 +340,7 @@ impl Statement {
     pub(super) fn count(&mut self, read: &mut ReadEntry) {
         let entry = &read.entry;
         if let Some(money) = entry.amount {
-            for (counts, credit) in [
-                (&mut self.by_letter, read.credit_letter),
-                (&mut self.by_sign, entry.credit),
-            ] {
-                if let Some(count) = counts.get_mut(usize::from(credit)) {
-                    count.add(money.minor());
-                }
-            }
+            self.told.count(money, read.credit_letter, entry.credit);
         }
         if entry.status == Status::Booked {
             self.booked += 1;
@@ -409,7 +364,9 @@ impl Statement {
             page.last = !self.closing_interim;
         }
         let proof = if self.is_interim() {
-            self.check_told();
+            for (line, tag, problem) in self.told.check() {
+                self.tell(line, tag, problem);
+            }
             if self.envelope && !self.ended {
                 self.tell(line, "", MtProblem::NoEnd);
             }
@@ -450,33 +407,6 @@ impl Statement {
             self.tell(line, "", kind);
         }
         outcome.proof
-    }
-
-    /// Number and sum that an interim report tells of its entries; whether reversals count as what they undo or as what
-    /// they are, is not told.
-    fn check_told(&mut self) {
-        for (told, credit) in std::mem::take(&mut self.told).into_iter().zip([false, true]) {
-            let Some(told) = told else { continue };
-            let at = usize::from(credit);
-            let (money, _) = amount(&told.amount, told.currency);
-            let minor = money.map(|money| i128::from(money.minor()));
-            let fits = |count: Option<&Count>| {
-                count.is_some_and(|count| told.count.parse() == Ok(count.number) && minor == Some(count.minor))
-            };
-            if fits(self.by_letter.get(at)) || fits(self.by_sign.get(at)) {
-                continue;
-            }
-            let found = self.by_letter.get(at).copied().unwrap_or_default();
-            let tag = Tag::Sum { credit }.name();
-            let problem = MtProblem::SumFails {
-                tag,
-                told: told.count,
-                told_sum: told.amount,
-                found: found.number,
-                found_sum: decimal(found.minor, told.currency),
-            };
-            self.tell(told.line, tag, problem);
-        }
     }
 
     /// Pages of one statement follow each other without a gap; statements of one account should.
