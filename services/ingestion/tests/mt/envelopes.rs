@@ -85,7 +85,7 @@ fn pages() {
     assert_eq!((outcome, proofs), (Outcome::Quarantined, vec!["holds", "fails"]));
     assert_eq!(
         problems[1],
-        "line 8, Stmt[2]/:60M:: the page begins with 15.01 RON, but the page before it ended with 15.00 RON"
+        "line 9, Stmt[2]/:60M:: the page begins with 15.01 RON, but the page before it ended with 15.00 RON"
     );
     // Pages of one message: the header is not repeated.
     let one = pages("15,00").replace(&format!("-\n:20:T1\n:25:{ACCOUNT}\n:28C"), ":28C");

@@ -61,6 +61,7 @@ fn written_otherwise_it_reads_the_same() {
             text.replace('\n', "\r\n"),
             text.replace('\n', "\r"),
             format!("\u{feff}{text}"),
+            text.replace("\n:", "\n  :"),
             format!("\n\n  \n{}", text.replace('\n', "\n\n")),
             text.trim_end_matches(['\n', '-']).to_owned(),
         ] {

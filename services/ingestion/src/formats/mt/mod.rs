@@ -36,7 +36,7 @@ use dialect::{Dialect, Found};
 use entry::RawEntry;
 use problem::{MtProblem, short};
 use statement::{Chain, Statement};
-use tags::{Field, Kind, Line, Tag, inline_end, is_cut_time, line_of};
+use tags::{Field, Kind, Line, Tag, inline_end, is_cut_time, is_surely, line_of};
 
 /// Unknown tags of which the file tells.
 const MAX_UNKNOWN: usize = 20;
@@ -190,6 +190,11 @@ impl<E> MtReader<'_, E> {
         match line_of(raw) {
             Line::Tag(_, _) if self.is_in_details() && self.is_cut_time(raw) => self.text(raw),
             Line::Tag(tag, value) => {
+                self.close_field()?;
+                self.begin_field(tag, value)
+            }
+            Line::Indented(tag, value, text) if self.is_in_details() && !is_surely(tag, value) => self.text(text),
+            Line::Indented(tag, value, _) => {
                 self.close_field()?;
                 self.begin_field(tag, value)
             }

@@ -61,11 +61,13 @@ pub(super) fn read(raw: &str) -> Details {
 }
 
 fn take(details: &mut Details, side: &mut Side, tag: &str, value: &str) {
+    // A tag may be closed by a slash of its own: `/EREF/E-77//MARF/M-1//`.
+    let reference = value.trim_end().trim_end_matches('/');
     match tag {
         "REMI" | "SVWZ" => remittance(details, value),
-        "EREF" => details.refer(ReferenceKind::EndToEnd, value.trim_end_matches('/'), None),
-        "KREF" | "PREF" | "CREF" | "IREF" => details.refer(ReferenceKind::Customer, value, None),
-        "MREF" | "MARF" => details.refer(ReferenceKind::Mandate, value, None),
+        "EREF" => details.refer(ReferenceKind::EndToEnd, reference, None),
+        "KREF" | "PREF" | "CREF" | "IREF" => details.refer(ReferenceKind::Customer, reference, None),
+        "MREF" | "MARF" => details.refer(ReferenceKind::Mandate, reference, None),
         "TRTP" => details.booking_text = value.trim().to_owned(),
         "RTRN" => details.reasons.extend(some(value.trim_matches('/'))),
         "ORDP" => enter(details, side, Side::Debtor, value),

@@ -261,7 +261,12 @@ impl Statement {
                 return (None, None);
             }
         };
-        let (on, problem) = value_date(raw.date);
+        // Zeros are no date: some banks do not know that of the opening balance.
+        let (on, problem) = if raw.date == "000000" {
+            (None, None)
+        } else {
+            value_date(raw.date)
+        };
         problems.extend(problem);
         let known = self.header.currency.or(self.account_currency).or(self.floor_currency);
         let currency = match (raw.currency, known) {

@@ -97,6 +97,8 @@ impl Tag {
 pub(super) enum Line<'a> {
     /// A tag and what stands behind it.
     Tag(Tag, &'a [u8]),
+    /// The same behind blanks: a file that somebody indented, or a text.
+    Indented(Tag, &'a [u8], &'a [u8]),
     /// `-` or `-}`: the message ends; what follows on the line is looked at again.
     End(&'a [u8]),
     /// `{1:…}{2:…}{4:`: the kind of message where it is told, and what follows `{4:` on the line.
@@ -134,7 +136,26 @@ pub(super) fn line_of(raw: &[u8]) -> Line<'_> {
             Some(tag) => Line::Tag(tag, value),
             None => Line::Unknown(line),
         },
-        None => Line::Text(line),
+        None => match begun.strip_prefix(b":").and_then(split_tag) {
+            Some((name, value)) => match Tag::of(name) {
+                Some(tag) => Line::Indented(tag, value, line),
+                None => Line::Text(line),
+            },
+            None => Line::Text(line),
+        },
+    }
+}
+
+/// Whether an indented line inside a text is a field nevertheless: an entry or a balance has its date there.
+pub(super) fn is_surely(tag: Tag, value: &[u8]) -> bool {
+    let dated = |value: &[u8]| value.get(..6).is_some_and(|date| date.iter().all(u8::is_ascii_digit));
+    match tag {
+        Tag::Entry => dated(value),
+        Tag::Opening { .. } | Tag::Closing { .. } => {
+            matches!(value.first(), Some(b'C' | b'D')) && dated(value.get(1..).unwrap_or_default())
+        }
+        Tag::Details => true,
+        _ => false,
     }
 }
 
@@ -252,6 +273,8 @@ mod tests {
             (b":940:", Line::Unknown(b":940:")),
             (b": ?70x: y", Line::Text(b": ?70x: y")),
             (b"::", Line::Text(b"::")),
+            (b"  :20:A", Line::Indented(Tag::Reference, b"A", b"  :20:A")),
+            (b"  :12:A", Line::Text(b"  :12:A")),
             (b"-", Line::End(b"")),
             (b"- ", Line::End(b"")),
             (b"-Nr. 7", Line::Text(b"-Nr. 7")),
@@ -296,6 +319,14 @@ mod tests {
                 "{before} {line}"
             );
         }
+    }
+
+    #[test]
+    fn indented_fields_inside_a_text() {
+        assert!(is_surely(Tag::Entry, b"260102C1,"));
+        assert!(!is_surely(Tag::Entry, b"text"));
+        assert!(is_surely(Tag::Closing { interim: false }, b"C260102RON1,"));
+        assert!(!is_surely(Tag::Reference, b"44"));
     }
 
     #[test]
