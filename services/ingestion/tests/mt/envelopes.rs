@@ -70,6 +70,20 @@ fn details_of_the_statement_are_not_of_the_last_entry() {
 }
 
 #[test]
+fn a_missing_end_is_told() {
+    let file = format!(
+        "{{1:F01X}}{{2:O9401200}}{{4:\n{}",
+        statement(ENTRY, "15,00").trim_end_matches("-\n")
+    );
+    let (outcome, proofs, problems) = told(file.as_bytes());
+    assert_eq!((outcome, proofs), (Outcome::Read, vec!["holds"]));
+    assert_eq!(
+        problems,
+        ["line 2, Stmt[1]: the message begins in an envelope, but its end (-}) is missing: it is cut off"]
+    );
+}
+
+#[test]
 fn pages() {
     let pages = |middle: &str| {
         format!(
@@ -124,7 +138,7 @@ fn a_missing_statement_between_two_is_told() {
     assert_eq!(
         problems,
         [
-            "line 9, Stmt[2]/:60F:: it begins with 10.00 RON, but the statement before it in the file ended with 15.00 RON: one is missing"
+            "line 9, Stmt[2]/:60F:: it begins with 10.00 RON, but the statement before it in the file ended with 15.00 RON: one is missing between them, or the order is another"
         ]
     );
 }

@@ -46,12 +46,17 @@ pub(super) enum MtProblem {
         found_sum: String,
     },
     #[error("the message begins in an envelope, but its end (-}}) is missing: it is cut off")]
-    NoEnd,
+    NoEnd {
+        /// Its closing balance is there: whatever is missing is no entry.
+        closed: bool,
+    },
     #[error("the page begins with {opening}, but the page before it ended with {closing}")]
     PagesBroken { opening: Money, closing: Money },
     #[error("the statement goes on on a page that is not in this file")]
     PageMissing,
-    #[error("it begins with {opening}, but the statement before it in the file ended with {closing}: one is missing")]
+    #[error(
+        "it begins with {opening}, but the statement before it in the file ended with {closing}: one is missing between them, or the order is another"
+    )]
     Gap { opening: Money, closing: Money },
     #[error("{0} is no tag of MT940 or MT942: read as text")]
     UnknownTag(String),
@@ -72,6 +77,7 @@ impl MtProblem {
                 | Self::DecimalPoint(_)
                 | Self::PageMissing
                 | Self::Gap { .. }
+                | Self::NoEnd { closed: true }
                 | Self::UnknownTag(_)
                 | Self::AssumedEncoding(_)
                 | Self::UnknownDialect(_)
@@ -81,7 +87,7 @@ impl MtProblem {
     fn remedy(&self) -> &'static str {
         match self {
             Self::NoAccount => "Ask the bank for statements that name their account in :25:.",
-            Self::NoOpening | Self::NoClosing | Self::NoEnd => "Fetch the file from the bank again.",
+            Self::NoOpening | Self::NoClosing | Self::NoEnd { .. } => "Fetch the file from the bank again.",
             Self::BadBalance { .. } | Self::NoCurrency => {
                 "Send the file as the bank made it; if it is, ask the bank for a corrected statement."
             }

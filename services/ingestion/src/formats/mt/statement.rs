@@ -368,12 +368,12 @@ impl Statement {
         if let Some(page) = &mut self.header.page {
             page.last = !self.closing_interim;
         }
+        if self.envelope && !self.ended && (self.closing || self.is_interim()) {
+            self.tell(line, "", MtProblem::NoEnd { closed: self.closing });
+        }
         let proof = if self.is_interim() {
             for (line, tag, problem) in self.told.check() {
                 self.tell(line, tag, problem);
-            }
-            if self.envelope && !self.ended {
-                self.tell(line, "", MtProblem::NoEnd);
             }
             Proof {
                 verdict: Verdict::Absent,
