@@ -93,36 +93,10 @@ pub(super) struct Text {
 
 impl Text {
     /// Joins parts; each with whether it was full. Two blanks or more at the end of a part are padding for one.
-    pub(super) fn of<'a>(parts: impl Iterator<Item = (&'a str, bool)>) -> Self {
-        let (mut joined, mut spaced) = (String::new(), String::new());
-        let mut gap = false;
-        for (part, full) in parts {
-            let text = part.trim_end();
-            if gap && !text.is_empty() && !spaced.ends_with(' ') && !text.starts_with(' ') && !spaced.is_empty() {
-                spaced.push(' ');
-            }
-            let blanks = match part.len() - text.len() {
-                0 => "",
-                _ => " ",
-            };
-            for target in [&mut joined, &mut spaced] {
-                target.push_str(text);
-                if !target.ends_with(' ') && !target.is_empty() {
-                    target.push_str(blanks);
-                }
-            }
-            gap = !full;
-        }
-        let joined = joined.trim().to_owned();
-        let spaced = spaced.trim();
-        Self {
-            spaced: if spaced == joined {
-                String::new()
-            } else {
-                spaced.to_owned()
-            },
-            joined,
-        }
+    pub(super) fn of<'a>(parts: impl Iterator<Item = (&'a str, bool)> + Clone) -> Self {
+        let (joined, gaps) = join(parts.clone(), false);
+        let spaced = if gaps { join(parts, true).0 } else { String::new() };
+        Self { joined, spaced }
     }
 
     pub(super) fn plain(text: &str) -> Self {
@@ -131,6 +105,29 @@ impl Text {
             spaced: String::new(),
         }
     }
+}
+
+/// Joins parts, with blanks behind those that were not full where `spaced`; and whether that makes another text.
+pub(super) fn join<'a>(parts: impl Iterator<Item = (&'a str, bool)>, spaced: bool) -> (String, bool) {
+    let mut joined = String::new();
+    let (mut gap, mut gaps) = (false, false);
+    for (part, full) in parts {
+        let part = if joined.is_empty() { part.trim_start() } else { part };
+        let text = part.trim_end();
+        if gap && !text.is_empty() && !joined.is_empty() && !joined.ends_with(' ') && !text.starts_with(' ') {
+            gaps = true;
+            if spaced {
+                joined.push(' ');
+            }
+        }
+        joined.push_str(text);
+        if text.len() < part.len() && !joined.is_empty() && !joined.ends_with(' ') {
+            joined.push(' ');
+        }
+        gap = !full;
+    }
+    joined.truncate(joined.trim_end().len());
+    (joined, gaps)
 }
 
 /// Reads the lines of a `:86:`.

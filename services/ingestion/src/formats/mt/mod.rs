@@ -51,7 +51,7 @@ pub(super) fn read<E>(
     // Fields are decoded one by one; only UTF-16 has lines that must be decoded first.
     let wide = sniffed.encoding == UTF_16LE || sniffed.encoding == UTF_16BE;
     let input = if wide {
-        Input::Text(Source::of_text(input, sniffed))
+        Input::Text(Box::new(Source::of_text(input, sniffed)))
     } else {
         Input::Raw(input)
     };
@@ -125,7 +125,7 @@ fn no_statement() -> Refusal {
 /// Bytes as they are, or decoded.
 enum Input<R> {
     Raw(R),
-    Text(Source<R>),
+    Text(Box<Source<R>>),
 }
 
 impl<R: Read> Read for Input<R> {
@@ -223,7 +223,7 @@ impl<E> MtReader<'_, E> {
     }
 
     fn begin_field<'a>(&mut self, tag: Tag, value: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
-        let end = inline_end(value).filter(|_| self.is_in_envelope());
+        let end = if self.is_in_envelope() { inline_end(value) } else { None };
         let kept = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
         self.field = Some(Field::new(tag, self.number, kept));
         match end {
@@ -237,7 +237,7 @@ impl<E> MtReader<'_, E> {
     }
 
     fn text<'a>(&mut self, text: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
-        let end = inline_end(text).filter(|_| self.is_in_envelope());
+        let end = if self.is_in_envelope() { inline_end(text) } else { None };
         let kept = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
         match &mut self.field {
             Some(field) => {

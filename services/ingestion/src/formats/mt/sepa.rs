@@ -1,7 +1,7 @@
 //! SEPA tags inside the purpose: `EREF+…KREF+…SVWZ+…`. A tag stands at the beginning of a part, or behind a blank; text
 //! runs on into the next part, of the short ones only where the part was full (payment-feeds.md 5).
 
-use super::details::{Details, Text, account};
+use super::details::{Details, Text, account, join};
 use crate::formats::model::ReferenceKind;
 
 /// Tags, without their `+`.
@@ -29,11 +29,14 @@ fn next_tag(part: &str, at_start: bool) -> Option<(usize, &'static str)> {
     for (at, letter) in part.char_indices() {
         if previous.is_whitespace() && letter.is_ascii_uppercase() {
             let rest = part.get(at..).unwrap_or_default();
-            let found = TAGS
-                .into_iter()
-                .find(|tag| rest.strip_prefix(tag).is_some_and(|rest| rest.starts_with('+')));
-            if let Some(tag) = found {
-                return Some((at, tag));
+            // Three or four letters, then the sign.
+            if rest.bytes().skip(3).take(2).any(|byte| byte == b'+') {
+                let found = TAGS
+                    .into_iter()
+                    .find(|tag| rest.strip_prefix(tag).is_some_and(|rest| rest.starts_with('+')));
+                if let Some(tag) = found {
+                    return Some((at, tag));
+                }
             }
         }
         previous = letter;
@@ -81,7 +84,10 @@ pub(super) fn read(parts: &[(&str, bool)]) -> Details {
     let remittance = pieces.iter().filter(|(tag, _)| matches!(*tag, "" | "SVWZ"));
     details.remittance = Text::of(remittance.flat_map(|(_, parts)| parts.iter().copied()));
     for (tag, parts) in &pieces {
-        let text = Text::of(parts.iter().copied()).joined;
+        if matches!(*tag, "" | "SVWZ") {
+            continue;
+        }
+        let text = join(parts.iter().copied(), false).0;
         match *tag {
             "EREF" => details.refer(ReferenceKind::EndToEnd, &text, None),
             "KREF" => details.refer(ReferenceKind::Customer, &text, None),

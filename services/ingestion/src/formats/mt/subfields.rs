@@ -1,7 +1,7 @@
 //! `:86:` in subfields: three digits of the business transaction code, a separator, then two digits and a text each.
 //! German banks separate with `?`, others with `~`, `^`, `+`, `>`, `<`, `§`: the character behind the code is it.
 
-use super::details::{Details, Form, Text, account, is_iban_shaped, some};
+use super::details::{Details, Form, account, is_iban_shaped, join, some};
 use super::dialect::Dialect;
 use super::sepa;
 
@@ -77,7 +77,7 @@ fn number(text: &str, separator: char) -> Option<u8> {
 /// What the subfields say.
 pub(super) fn read(fields: &Subfields<'_>, dialect: Option<Dialect>) -> Details {
     let all = |wanted: fn(u8) -> bool| fields.fields.iter().filter(move |(number, _)| wanted(*number));
-    let join = |wanted: fn(u8) -> bool| Text::of(all(wanted).map(|(_, text)| (*text, true))).joined;
+    let join = |wanted: fn(u8) -> bool| join(all(wanted).map(|(_, text)| (*text, true)), false).0;
     // Blank padding is no part of the text, and a blank subfield says nothing.
     let purpose: Vec<(&str, bool)> = all(|number| matches!(number, 20..=29 | 60..=63))
         .filter(|(_, text)| !text.trim().is_empty())
@@ -104,7 +104,7 @@ pub(super) fn read(fields: &Subfields<'_>, dialect: Option<Dialect>) -> Details 
 fn party(details: &mut Details, fields: &Subfields<'_>, dialect: Option<Dialect>) {
     let of = |wanted: u8| {
         let parts = fields.fields.iter().filter(move |(number, _)| *number == wanted);
-        Text::of(parts.map(|(_, text)| (*text, true))).joined
+        join(parts.map(|(_, text)| (*text, true)), false).0
     };
     let (first, second) = (of(32), of(33));
     let compact: String = second.chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -127,7 +127,7 @@ fn party(details: &mut Details, fields: &Subfields<'_>, dialect: Option<Dialect>
     } else {
         // Cut inside words: the parts as they stand.
         let parts = fields.fields.iter().filter(|(number, _)| matches!(number, 32 | 33));
-        Text::of(parts.map(|(_, text)| (*text, true))).joined
+        join(parts.map(|(_, text)| (*text, true)), false).0
     };
     other.name = some(&name);
     details.other = other;

@@ -41,7 +41,8 @@ pub(super) enum Tag {
 
 impl Tag {
     fn of(name: &[u8]) -> Option<Self> {
-        Some(match name.to_ascii_uppercase().as_slice() {
+        let upper = [0, 1, 2].map(|at| name.get(at).copied().unwrap_or_default().to_ascii_uppercase());
+        Some(match upper.get(..name.len())? {
             b"20" => Self::Reference,
             b"21" => Self::Related,
             b"25" | b"25P" => Self::Account,
