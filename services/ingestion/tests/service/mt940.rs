@@ -37,6 +37,10 @@ fn counted(statement: &Value) -> Value {
     ])
 }
 
+fn seen(statement: &Value) -> Value {
+    json!([statement["payments"], statement["seen_again"]])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mt940_is_booked_by_reference_page_and_occurrence() {
     let world = World::new("mt940").await;
@@ -60,16 +64,8 @@ async fn mt940_is_booked_by_reference_page_and_occurrence() {
     );
     // The same statement under other bytes: everything was seen.
     let again = upload(&world, file.replace("\r\n", "\n")).await;
-    assert_eq!(
-        counted(&again["statements"][0])[1..3],
-        [&0.into(), &2.into()],
-        "{again}"
-    );
-    assert_eq!(
-        counted(&again["statements"][1])[1..3],
-        [&0.into(), &1.into()],
-        "{again}"
-    );
+    assert_eq!(seen(&again["statements"][0]), json!([0, 2]), "{again}");
+    assert_eq!(seen(&again["statements"][1]), json!([0, 1]), "{again}");
     assert_eq!(world.count("SELECT count(*) FROM payment").await, 3);
     // A reversal of the credit takes the payment back; what does not add up is kept apart.
     let taken = page(
