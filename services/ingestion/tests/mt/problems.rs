@@ -93,6 +93,13 @@ fn signs_and_reversals() {
 }
 
 #[test]
+fn reversals_against_the_standard_are_told() {
+    let (outcome, proofs, problems) = told(statement(&line("2601020102RC1,00NTRFNONREF"), "11,00").as_bytes());
+    assert_eq!((outcome, proofs), (Outcome::Quarantined, vec!["fails"]));
+    assert!(problems[1].contains("the other way round"), "{problems:?}");
+}
+
+#[test]
 fn notes_that_do_not_quarantine() {
     for (fields, closing, note) in [
         (

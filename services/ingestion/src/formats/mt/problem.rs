@@ -52,6 +52,10 @@ pub(super) enum MtProblem {
     },
     #[error("the page begins with {opening}, but the page before it ended with {closing}")]
     PagesBroken { opening: Money, closing: Money },
+    #[error(
+        "the proof would hold if reversals (RC, RD) counted the other way round: the bank writes them against the standard"
+    )]
+    ReversedReversals,
     #[error("the statement goes on on a page that is not in this file")]
     PageMissing,
     #[error(
@@ -75,6 +79,7 @@ impl MtProblem {
             Self::DateClamped { .. }
                 | Self::BalanceCurrencyAssumed { .. }
                 | Self::DecimalPoint(_)
+                | Self::ReversedReversals
                 | Self::PageMissing
                 | Self::Gap { .. }
                 | Self::NoEnd { closed: true }
@@ -104,6 +109,7 @@ impl MtProblem {
             }
             Self::SumFails { .. } => "An entry is missing, doubled or wrong: fetch the report again.",
             Self::PagesBroken { .. } => "A page between them is missing: ask the bank for all pages of the statement.",
+            Self::ReversedReversals => "Ask the bank whether RC takes a credit back, as SWIFT has it, or is one.",
             Self::PageMissing => "Send the file with the next page too.",
             Self::Gap { .. } => "Ask the bank for the statement between them.",
             Self::UnknownTag(_) => "Nothing, unless money or a reference stands there: then tell us of the bank.",

@@ -405,8 +405,13 @@ impl Statement {
         let mut kinds = candidates.foreign();
         let outcome = prove(&candidates, &self.sums);
         if outcome.proof.verdict == Verdict::Fails {
-            let failure = self.sums.failure(&outcome.proof, false);
+            let mut failure = self.sums.failure(&outcome.proof, false);
+            // Said in the words of this format.
+            let flips = std::mem::replace(&mut failure.holds_if_reversals_flip, false);
             kinds.push((self.header.line, ProblemKind::ProofFails(failure)));
+            if flips {
+                kinds.push((self.header.line, MtProblem::ReversedReversals.into()));
+            }
         }
         for (line, kind) in kinds {
             self.tell(line, "", kind);
