@@ -80,8 +80,9 @@ pub(super) fn read<E>(
         reader.note(1, MtProblem::UnknownDialect(short(name)))?;
     }
     let mut lines = Lines::new(input);
-    while let Some(line) = lines.next()? {
-        reader.number += 1;
+    loop {
+        reader.number = lines.number().saturating_add(1);
+        let Some(line) = lines.next()? else { break };
         reader.line(line)?;
     }
     reader.close_field()?;
