@@ -153,7 +153,7 @@ fn statements_that_are_quarantined() {
         ),
         (
             whole.replace("62F:C260102RON", "62F:C260102EUR"),
-            "fails",
+            "holds",
             "line 6, Stmt[1]: the balance CLBD is in EUR, the account in RON",
         ),
         (
