@@ -9,7 +9,69 @@ use crate::text::serde_as_text;
 ///
 /// Codes without a minor unit (gold, "no currency", testing) are not currencies here. Serde form: the three letters.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
-pub struct Currency(iso_currency::Currency);
+pub struct Currency(Kind);
+
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+enum Kind {
+    Current(iso_currency::Currency),
+    Withdrawn(Withdrawn),
+}
+
+/// Currencies that the euro and the new leu replaced (ISO 4217, list three): old bank files are in them, and banks go on
+/// using such files as examples.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+enum Withdrawn {
+    Ats,
+    Bef,
+    Dem,
+    Esp,
+    Fim,
+    Frf,
+    Grd,
+    Iep,
+    Itl,
+    Luf,
+    Nlg,
+    Pte,
+    Rol,
+}
+
+impl Withdrawn {
+    const ALL: [Self; 13] = [
+        Self::Ats,
+        Self::Bef,
+        Self::Dem,
+        Self::Esp,
+        Self::Fim,
+        Self::Frf,
+        Self::Grd,
+        Self::Iep,
+        Self::Itl,
+        Self::Luf,
+        Self::Nlg,
+        Self::Pte,
+        Self::Rol,
+    ];
+
+    /// Letters, number, and decimal places.
+    const fn row(self) -> (&'static str, u16, u32) {
+        match self {
+            Self::Ats => ("ATS", 40, 2),
+            Self::Bef => ("BEF", 56, 2),
+            Self::Dem => ("DEM", 276, 2),
+            Self::Esp => ("ESP", 724, 0),
+            Self::Fim => ("FIM", 246, 2),
+            Self::Frf => ("FRF", 250, 2),
+            Self::Grd => ("GRD", 300, 2),
+            Self::Iep => ("IEP", 372, 2),
+            Self::Itl => ("ITL", 380, 0),
+            Self::Luf => ("LUF", 442, 2),
+            Self::Nlg => ("NLG", 528, 2),
+            Self::Pte => ("PTE", 620, 2),
+            Self::Rol => ("ROL", 642, 2),
+        }
+    }
+}
 
 /// Why a text is not a currency.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -24,23 +86,26 @@ pub enum CurrencyError {
 
 impl Currency {
     /// Romanian leu, 2 decimal places.
-    pub const RON: Self = Self(iso_currency::Currency::RON);
+    pub const RON: Self = Self(Kind::Current(iso_currency::Currency::RON));
     /// Colombian peso, 2 decimal places.
-    pub const COP: Self = Self(iso_currency::Currency::COP);
+    pub const COP: Self = Self(Kind::Current(iso_currency::Currency::COP));
     /// Euro, 2 decimal places.
-    pub const EUR: Self = Self(iso_currency::Currency::EUR);
+    pub const EUR: Self = Self(Kind::Current(iso_currency::Currency::EUR));
     /// Mexican peso, 2 decimal places.
-    pub const MXN: Self = Self(iso_currency::Currency::MXN);
+    pub const MXN: Self = Self(Kind::Current(iso_currency::Currency::MXN));
     /// United States dollar, 2 decimal places.
-    pub const USD: Self = Self(iso_currency::Currency::USD);
+    pub const USD: Self = Self(Kind::Current(iso_currency::Currency::USD));
 
     /// The currency of an ISO 4217 code, written in capitals.
     ///
     /// # Errors
     /// [`CurrencyError`] where the code is unknown or has no minor unit.
     pub fn parse(text: &str) -> Result<Self, CurrencyError> {
-        let known = iso_currency::Currency::from_code(text).ok_or_else(|| CurrencyError::Unknown(short(text)))?;
-        Self::with_minor_unit(known)
+        let old = || Self::withdrawn(|(code, _, _)| code == text);
+        match iso_currency::Currency::from_code(text) {
+            Some(known) => Self::with_minor_unit(known),
+            None => old().ok_or_else(|| CurrencyError::Unknown(short(text))),
+        }
     }
 
     /// The currency of an ISO 4217 number, as some bank files write it (978 is EUR).
@@ -48,28 +113,41 @@ impl Currency {
     /// # Errors
     /// [`CurrencyError`] where the number is unknown or has no minor unit.
     pub fn from_numeric(number: u16) -> Result<Self, CurrencyError> {
-        let known = iso_currency::Currency::from_numeric(number)
-            .ok_or_else(|| CurrencyError::Unknown(format!("{number:03}")))?;
-        Self::with_minor_unit(known)
+        let old = || Self::withdrawn(|(_, other, _)| other == number);
+        match iso_currency::Currency::from_numeric(number) {
+            Some(known) => Self::with_minor_unit(known),
+            None => old().ok_or_else(|| CurrencyError::Unknown(format!("{number:03}"))),
+        }
     }
 
     fn with_minor_unit(known: iso_currency::Currency) -> Result<Self, CurrencyError> {
         match known.exponent() {
-            Some(_) => Ok(Self(known)),
+            Some(_) => Ok(Self(Kind::Current(known))),
             None => Err(CurrencyError::NoMinorUnit(known.code().to_owned())),
         }
+    }
+
+    fn withdrawn(is: impl Fn((&'static str, u16, u32)) -> bool) -> Option<Self> {
+        let found = Withdrawn::ALL.into_iter().find(|old| is(old.row()));
+        found.map(|old| Self(Kind::Withdrawn(old)))
     }
 
     /// The three letters.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.0.code()
+        match self.0 {
+            Kind::Current(known) => known.code(),
+            Kind::Withdrawn(old) => old.row().0,
+        }
     }
 
     /// Decimal places of the minor unit: 2 for RON, 0 for JPY, 3 for KWD, at most 4.
     #[must_use]
     pub fn exponent(&self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
+        match self.0 {
+            Kind::Current(known) => known.exponent().map_or(0, u32::from),
+            Kind::Withdrawn(old) => old.row().2,
+        }
     }
 }
 
@@ -116,6 +194,9 @@ mod tests {
             ("CLP", 152, 0),
             ("KWD", 414, 3),
             ("CLF", 990, 4),
+            ("DEM", 276, 2),
+            ("ITL", 380, 0),
+            ("ROL", 642, 2),
         ] {
             let currency = Currency::parse(code).unwrap();
             assert_eq!((currency.code(), currency.exponent()), (code, exponent));

@@ -35,6 +35,7 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
         own_references: texts(&[
             ReferenceKind::Servicer,
             ReferenceKind::Instruction,
+            ReferenceKind::Customer,
             ReferenceKind::EndToEnd,
             ReferenceKind::Transaction,
             ReferenceKind::Uetr,
@@ -49,6 +50,7 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
             texts(&[
                 ReferenceKind::EndToEnd,
                 ReferenceKind::Instruction,
+                ReferenceKind::Customer,
                 ReferenceKind::Proprietary,
             ]),
         ),

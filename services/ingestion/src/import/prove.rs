@@ -290,11 +290,10 @@ impl Proving {
         self.content
             .update(format!("{:?}|{:?}", minor(end.proof.opening), minor(end.proof.closing)));
         let (from_at, to_at) = (written(&header.from), written(&header.to));
-        let page = header
-            .page
-            .as_ref()
-            .or(header.message_page.as_ref())
-            .map(|page| page.number.clone());
+        let page = header.page.as_ref().or(header.message_page.as_ref());
+        // Pages of one statement share its number: which follows which, their balances tell.
+        let paged =
+            page.is_some_and(|page| !page.last || page.number.trim().parse::<u64>().is_ok_and(|number| number > 1));
         let sequence = header
             .sequence_number
             .as_ref()
@@ -314,12 +313,14 @@ impl Proving {
                     from_at.as_deref(),
                     to_at.as_deref(),
                     day.as_deref(),
-                    page.as_deref(),
+                    page.map(|page| page.number.as_str()),
                 ],
             ),
             content_sha256: hex::encode(self.content.finalize()),
             currency: header.currency.map(|currency| currency.code().to_owned()),
-            sequence: sequence.and_then(|number| number.trim().parse().ok()),
+            sequence: sequence
+                .filter(|_| !paged)
+                .and_then(|number| number.trim().parse().ok()),
             from_at,
             to_at,
             opening_minor: minor(end.proof.opening),

@@ -7,6 +7,7 @@ mod days;
 mod deposits;
 mod described;
 mod edges;
+mod mt940;
 mod pages;
 mod payu;
 mod provisional;
