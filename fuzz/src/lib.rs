@@ -7,6 +7,13 @@ pub mod formats;
 #[path = "../../services/ingestion/src/domain/payu.rs"]
 pub mod payu;
 
+/// What the readers need of the domain.
+#[path = "."]
+pub mod domain {
+    #[path = "../../services/ingestion/src/domain/pages.rs"]
+    pub mod pages;
+}
+
 /// A frame around a datum: the first byte chooses the schema among all released ones, in order of their names.
 pub fn framed(data: &[u8]) -> Option<Vec<u8>> {
     static FINGERPRINTS: std::sync::LazyLock<Vec<u64>> = std::sync::LazyLock::new(fingerprints);

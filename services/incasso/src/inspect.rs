@@ -13,6 +13,8 @@ use ingestion::formats::{
     Status, Summary, Verdict, check, read_settled,
 };
 
+use crate::sources::By;
+
 /// Reads `file` and writes what it says to `out`: for people, or as JSON.
 ///
 /// The answer is the process's exit code: 0 read, and no statement is quarantined; 1 at least one is; 2 the file is
@@ -20,16 +22,19 @@ use ingestion::formats::{
 ///
 /// # Errors
 /// Only those of `out`.
-pub fn run(file: &Path, json: bool, out: &mut dyn Write) -> io::Result<u8> {
-    let input = match open(file) {
+pub fn run(file: &Path, by: &By, json: bool, out: &mut dyn Write) -> io::Result<u8> {
+    let mut input = match open(file) {
         Ok(input) => input,
         Err(error) => return unreadable(file, &error, json, out),
+    };
+    let settings = match by.settings(&mut input) {
+        Ok(settings) => settings,
+        Err(problem) => return told_only(problem, json, out),
     };
     let mut out = Output {
         inner: out,
         failed: false,
     };
-    let settings = Settings::default();
     let told = if json {
         write_json(input, &settings, &mut out)
     } else {
@@ -83,6 +88,11 @@ fn unreadable(file: &Path, error: &io::Error, json: bool, out: &mut dyn Write) -
         what: format!("the file cannot be read: {error}"),
         remedy: "Check the path and the permissions.".to_owned(),
     };
+    told_only(problem, json, out)
+}
+
+/// Nothing was read: why.
+fn told_only(problem: ProblemView, json: bool, out: &mut dyn Write) -> io::Result<u8> {
     if json {
         let inspection = Inspection {
             format: None,

@@ -17,4 +17,5 @@ pub mod inspect;
 pub mod proof;
 pub mod replay;
 pub mod run;
+pub mod sources;
 pub mod topics;

@@ -35,6 +35,9 @@ pub struct UploadQuery {
     #[serde(default)]
     #[param(maximum = 60)]
     wait: u64,
+    /// Name of the source that the file is of (`[[ingestion.sources]]`); without it, the content tells.
+    #[param(nullable = false)]
+    source: Option<String>,
 }
 
 /// A stored file and what became of it.
@@ -191,9 +194,16 @@ pub async fn upload(
     if query.wait > WAIT_MAX {
         return Err(Problem::bad_request("wait must be from 0 to 60 seconds"));
     }
+    let config = ctx.config::<Config>();
+    if let Some(name) = query.source.as_deref().filter(|name| config.source(name).is_none()) {
+        return Err(Problem::bad_request(format!(
+            "no source is configured under the name {name:?}"
+        )));
+    }
+    let origin = import::source::origin("http", query.source.as_deref());
     let source = StreamReader::new(Box::pin(body.into_data_stream().map_err(std::io::Error::other)));
-    let Stored { item, new } = store(&ctx, source, &caller.creditors, "http").await?;
-    let small = u64::try_from(item.size_bytes).is_ok_and(|size| size <= ctx.config::<Config>().prove_inline_bytes);
+    let Stored { item, new } = store(&ctx, source, &caller.creditors, &origin).await?;
+    let small = u64::try_from(item.size_bytes).is_ok_and(|size| size <= config.prove_inline_bytes);
     if item.state == "received" && small {
         import::prove(&ctx, &item).await?;
     }

@@ -21,10 +21,12 @@ mod model;
 mod mt;
 mod norma43;
 pub mod pages;
+mod patterns;
 pub mod problem;
 mod proof;
 pub mod reasons;
 mod recognise;
+mod records;
 mod settings;
 mod source;
 mod table;
@@ -39,9 +41,13 @@ pub use model::{
     StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
 };
 pub use pages::Pages;
+pub use patterns::Pattern;
 pub use problem::{Place, Problem, ProblemKind, ProofFailure, ReadError, Refusal, RefusalReason};
+pub use records::charset::Charset;
+pub use records::settings::{CbiSettings, ConceptLayout, FileEnd, RecordSettings, Slice, Totals};
 pub use settings::{Reversals, Settings};
 pub use source::{MAX_FILE, MAX_TOKEN, Sniffed};
+pub use table::map::{Column, Columns, DebitSign, Kind, Map, Order, Sign};
 pub use xml::{MAX_DEPTH, MAX_TEXT};
 
 use recognise::{Recognised, Shape, recognise};
@@ -68,13 +74,14 @@ pub fn read_with<E>(
 ) -> Result<Summary, ReadError<E>> {
     input.seek(SeekFrom::Start(0))?;
     let recognised = recognise(&mut input)?.map_err(|refusal| ReadError::Refused(Box::new(refusal)))?;
+    let mut marked = |event: Event| sink(patterns::mark(&settings.patterns, event));
     if recognised.shape == Shape::Zip
-        && let Some(summary) = archive::read(&mut input, settings, sink)?
+        && let Some(summary) = archive::read(&mut input, settings, &mut marked)?
     {
         return Ok(summary);
     }
     input.seek(SeekFrom::Start(0))?;
-    read_recognised(input, &recognised, settings, sink)
+    read_recognised(input, &recognised, settings, &mut marked)
 }
 
 /// Reads a single file from its beginning by the reader of its format.
@@ -91,7 +98,7 @@ fn read_recognised<E>(
         Shape::Norma43 => norma43::read(input, sniffed, settings, sink),
         Shape::Asobancaria => asobancaria::read(input, sniffed, settings, sink),
         Shape::CbiRh => cbi::read(input, sniffed, settings, sink),
-        Shape::Text | Shape::Zip => table::read(input, sniffed, settings, sink),
+        shape @ (Shape::Text | Shape::Zip) => table::read(input, shape, sniffed, settings, sink),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod folders;
 mod map;
 mod pages;
 mod prove;
+pub mod source;
 mod task;
 
 pub use book::book;

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use ingestion::formats::Settings;
 use ingestion::formats::inspection::{Outcome, write_json};
 use serde_json::Value;
 
@@ -175,7 +176,7 @@ fn what_inspect_says_of_pages() {
         }
         let mut streamed = Vec::new();
         assert_eq!(
-            write_json(Cursor::new(text.as_bytes()), &mut streamed).unwrap(),
+            write_json(Cursor::new(text.as_bytes()), &Settings::default(), &mut streamed).unwrap(),
             outcome,
             "{case}"
         );

@@ -8,6 +8,7 @@ mod deposits;
 mod described;
 mod edges;
 mod mt940;
+mod norma43;
 mod pages;
 mod payu;
 mod provisional;
