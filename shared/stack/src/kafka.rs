@@ -37,12 +37,15 @@ async fn start(options: &Options, place: &Place) -> anyhow::Result<Running> {
     let java = java::find(options).await?;
     let jars = java::jars(options).await?;
     let broker = Broker::prepare(options, place, java, jars).await?;
-    let port = place.with_free_port(async || broker.start(place).await).await?;
+    let (port, behind) = place
+        .with_free_port(async || broker.start(place, options.proxy).await)
+        .await?;
     let url = format!("127.0.0.1:{port}");
     Ok(Running {
         socket: url.parse()?,
         words: format!("{} started on {url}", broker.jars.words),
         url,
+        behind: behind.map(|port| format!("127.0.0.1:{port}")),
     })
 }
 
@@ -93,7 +96,7 @@ impl Broker {
         shared::remove(&unfinished)?;
         let properties = place.state().join("format.properties");
         // The ports are not written into the folder.
-        fs::write(&properties, server_properties(1, 2, &unfinished))?;
+        fs::write(&properties, server_properties(1, 2, None, &unfinished))?;
         let formatted = Command::new(&self.java)
             .args(JVM)
             .args(&self.common)
@@ -113,9 +116,11 @@ impl Broker {
         Ok(())
     }
 
-    async fn start(&self, place: &Place) -> anyhow::Result<u16> {
+    /// Its port, and that of the listener behind a proxy.
+    async fn start(&self, place: &Place, proxy: Option<u16>) -> anyhow::Result<(u16, Option<u16>)> {
         let state = place.state();
-        let (port, controller) = crate::free_ports()?;
+        let (port, controller, behind) = crate::free_ports()?;
+        let proxied = proxy.map(|proxy| (behind, proxy));
         let properties = state.join("server.properties");
         let data = state.join("data");
         shared::remove(&data)?;
@@ -124,7 +129,7 @@ impl Broker {
             let file = file?;
             fs::copy(file.path(), data.join(file.file_name()))?;
         }
-        fs::write(&properties, server_properties(port, controller, &data))?;
+        fs::write(&properties, server_properties(port, controller, proxied, &data))?;
         let mut command = vec!["--".to_owned(), self.java.display().to_string()];
         command.extend(JVM.map(str::to_owned));
         command.extend([
@@ -153,7 +158,7 @@ impl Broker {
         place
             .until(Duration::from_secs(60), async || has_broker(&url).await)
             .await?;
-        Ok(port)
+        Ok((port, proxied.map(|(behind, _)| behind)))
     }
 }
 
@@ -177,7 +182,7 @@ fn archive(folder: &Path, place: &Place, jars: &Jars) -> anyhow::Result<String> 
 }
 
 /// Does the broker count itself among the brokers? Its port opens a little earlier.
-async fn has_broker(url: &str) -> bool {
+pub(crate) async fn has_broker(url: &str) -> bool {
     let url = url.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         let mut config = ClientConfig::new();
@@ -206,16 +211,25 @@ fn cluster_id() -> anyhow::Result<String> {
     Ok(digits.map(|digit| char::from(*digit)).collect())
 }
 
-fn server_properties(port: u16, controller: u16, data: &Path) -> String {
+/// `proxied`: the port of a second listener, and the port of the proxy that clients of that one are told.
+fn server_properties(port: u16, controller: u16, proxied: Option<(u16, u16)>, data: &Path) -> String {
+    let (listener, advertised, protocol) = match proxied {
+        None => Default::default(),
+        Some((behind, proxy)) => (
+            format!(",PROXIED://127.0.0.1:{behind}"),
+            format!(",PROXIED://127.0.0.1:{proxy}"),
+            ",PROXIED:PLAINTEXT",
+        ),
+    };
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocol}
 log.dirs={}
 auto.create.topics.enable=false
 num.partitions=2

@@ -12,6 +12,7 @@ mod database;
 mod install;
 mod java;
 mod kafka;
+mod own;
 mod postgres;
 mod shared;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 pub use database::{create_database, drop_database};
+pub use own::Part;
 
 /// What to find or start, and how to tell about it.
 #[derive(Clone, Debug)]
@@ -33,6 +35,10 @@ pub struct Options {
     pub root: PathBuf,
     /// Told what takes time, in one line without an end of line.
     pub say: fn(&str),
+    /// Whether to start servers of one's own whatever the environment names: for tests that kill them.
+    pub own: bool,
+    /// Port on loopback of a proxy before the broker: the broker names it to clients that come to [`Stack::kafka_behind`].
+    pub proxy: Option<u16>,
 }
 
 impl Options {
@@ -43,6 +49,8 @@ impl Options {
             name: name.to_owned(),
             root: target_dir(),
             say: |line| eprintln!("stack: {line}"),
+            own: false,
+            proxy: None,
         }
     }
 }
@@ -58,6 +66,7 @@ pub struct Stack {
 struct Server {
     url: String,
     words: String,
+    behind: Option<String>,
     share: Option<shared::Share>,
 }
 
@@ -66,6 +75,7 @@ impl From<shared::Share> for Server {
         Self {
             url: share.running.url.clone(),
             words: share.running.words.clone(),
+            behind: share.running.behind.clone(),
             share: Some(share),
         }
     }
@@ -109,6 +119,12 @@ impl Stack {
         self.kafka.share.as_ref()?.process()
     }
 
+    /// Where a proxy at [`Options::proxy`] leads: a listener of the broker that names the proxy's port to its clients.
+    #[must_use]
+    pub fn kafka_behind(&self) -> Option<&str> {
+        self.kafka.behind.as_deref()
+    }
+
     /// What was found or started, a line each, without secrets.
     #[must_use]
     pub fn started(&self) -> [&str; 2] {
@@ -118,10 +134,11 @@ impl Stack {
 
 async fn find_kafka(options: &Options, dir: &Path) -> anyhow::Result<Server> {
     for name in ["INCASSO_KAFKA", "KAFKA_BOOTSTRAP_SERVERS"] {
-        if let Some(url) = variable(name) {
+        if let Some(url) = variable(name).filter(|_| !options.own) {
             return Ok(Server {
                 words: format!("Apache Kafka at {url} ({name})"),
                 url,
+                behind: None,
                 share: None,
             });
         }
@@ -130,10 +147,11 @@ async fn find_kafka(options: &Options, dir: &Path) -> anyhow::Result<Server> {
 }
 
 async fn find_postgres(options: &Options, dir: &Path) -> anyhow::Result<Server> {
-    if let Some(url) = variable("DATABASE_URL") {
+    if let Some(url) = variable("DATABASE_URL").filter(|_| !options.own) {
         return Ok(Server {
             words: "PostgreSQL of DATABASE_URL".to_owned(),
             url,
+            behind: None,
             share: None,
         });
     }
@@ -182,11 +200,12 @@ fn in_path(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Two different free ports. Found by binding port 0, so another process may still be quicker: retry.
-fn free_ports() -> anyhow::Result<(u16, u16)> {
-    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok((first.local_addr()?.port(), second.local_addr()?.port()))
+/// Three different free ports. Found by binding port 0, so another process may still be quicker: retry.
+fn free_ports() -> anyhow::Result<(u16, u16, u16)> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (first, second, third) = (bind()?, bind()?, bind()?);
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    Ok((port(&first)?, port(&second)?, port(&third)?))
 }
 
 /// Bytes that nobody can guess.

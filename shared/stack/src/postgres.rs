@@ -40,6 +40,7 @@ async fn start(options: &Options, place: &Place) -> anyhow::Result<Running> {
             cluster.server.version,
             cluster.server.bin.display()
         ),
+        behind: None,
     })
 }
 
@@ -164,7 +165,7 @@ log_timezone = 'UTC'
     }
 
     async fn start(&self, place: &Place) -> anyhow::Result<u16> {
-        let (port, _) = crate::free_ports()?;
+        let (port, _, _) = crate::free_ports()?;
         let mut settings = fs::read(self.home.join("settings"))?;
         settings.extend_from_slice(format!("port = {port}\n").as_bytes());
         let conf = self.data().join("postgresql.auto.conf");
@@ -190,6 +191,14 @@ log_timezone = 'UTC'
             .until(Duration::from_secs(60), async || options.connect().await.is_ok())
             .await?;
         Ok(port)
+    }
+}
+
+/// Does the server take connections?
+pub(crate) async fn answers(url: &str) -> bool {
+    match url.parse::<PgConnectOptions>() {
+        Ok(options) => options.connect().await.is_ok(),
+        Err(_) => false,
     }
 }
 

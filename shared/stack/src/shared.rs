@@ -36,6 +36,9 @@ pub(crate) struct Running {
     pub socket: SocketAddr,
     /// What was started, for people.
     pub words: String,
+    /// A listener for a proxy, `127.0.0.1:port`.
+    #[serde(default)]
+    pub behind: Option<String>,
 }
 
 /// A process's share in a running server: it ends with this value or with the process.
@@ -50,6 +53,35 @@ impl Share {
     /// The server's process, while it lives.
     pub fn process(&self) -> Option<u32> {
         self.place.process("server.pid")?.as_raw().try_into().ok()
+    }
+
+    /// Signals the server.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        match self.place.terminate("server.pid", signal)? {
+            true => Ok(()),
+            false => bail!("{} does not run", self.place.kind()),
+        }
+    }
+
+    /// Starts the server again on the state that it left; waits for the end of the supervisor that noticed its death.
+    pub async fn relaunch(&self, ending: &Ending<'_>) -> anyhow::Result<()> {
+        let place = &self.place;
+        let supervisor = place.open("supervisor")?;
+        lock(|| supervisor.try_lock(), Some(STOPPING))
+            .await
+            .with_context(|| format!("{} still runs", place.kind()))?;
+        drop(supervisor);
+        let extra = fs::read_to_string(place.state().join("extra")).ok().map(PathBuf::from);
+        let ending = Ending {
+            signal: ending.signal,
+            extra: extra.as_deref(),
+        };
+        place.supervise(&ending).await
+    }
+
+    /// See [`Place::until`].
+    pub async fn until(&self, patience: Duration, ready: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+        self.place.until(patience, ready).await
     }
 }
 
@@ -159,7 +191,7 @@ impl Place {
     }
 
     /// Starts again when, between our look at a free port and the server's, another process took it.
-    pub async fn with_free_port(&self, start: impl AsyncFn() -> anyhow::Result<u16>) -> anyhow::Result<u16> {
+    pub async fn with_free_port<T>(&self, start: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
         let mut attempts = 3;
         loop {
             attempts -= 1;
@@ -181,8 +213,6 @@ impl Place {
         environment: &[(&str, &str)],
         ending: &Ending<'_>,
     ) -> anyhow::Result<()> {
-        let state = self.state();
-        let _ = fs::remove_file(state.join("exit"));
         let mut script = String::from("cd /\n");
         for (name, value) in environment {
             script.push_str(&format!("export {name}={}\n", quoted(value)));
@@ -195,7 +225,14 @@ impl Place {
             script.push_str(&quoted(word));
         }
         script.push('\n');
-        fs::write(state.join("run"), script)?;
+        fs::write(self.state().join("run"), script)?;
+        self.supervise(ending).await
+    }
+
+    /// Starts the detached supervisor of what the state's script starts.
+    async fn supervise(&self, ending: &Ending<'_>) -> anyhow::Result<()> {
+        let state = self.state();
+        let _ = fs::remove_file(state.join("exit"));
         let launched = Command::new("setsid")
             .args(["--fork", "/bin/sh", "-c", SUPERVISOR, "incasso-stack"])
             .args([state.as_os_str(), self.prefix.as_os_str()])

@@ -117,15 +117,16 @@ pub async fn lock(conn: &mut PgConnection, raw_id: Uuid) -> Result<Option<Raw>, 
     .await
 }
 
-/// Leases the oldest open statement file to this instance for a minute, by the database's clock; the lease only avoids work
-/// done twice: every chunk checks where the file stands. Files with pages of one statement are booked one after the other: equal
-/// payments on two pages are told apart by what is booked of the other page.
+/// Leases the oldest open statement file to this instance for 20 s, by the database's clock: so long may a day wait for the file
+/// of an instance that crashed. The lease only avoids work done twice: every chunk checks where the file stands. Files with
+/// pages of one statement are booked one after the other: equal payments on two pages are told apart by what is booked of the
+/// other page.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn lease_statement(conn: &mut PgConnection) -> Result<Option<Raw>, sqlx::Error> {
     sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "UPDATE raw SET leased_until = clock_timestamp() + interval '60 seconds'
+        "UPDATE raw SET leased_until = clock_timestamp() + interval '20 seconds'
          WHERE raw_id = (SELECT raw_id FROM raw WHERE state IN ('received', 'proved') AND source = 'statement'
                            AND (leased_until IS NULL OR leased_until < clock_timestamp())
                            AND NOT EXISTS (
@@ -160,7 +161,7 @@ pub async fn release(conn: &mut PgConnection, raw_id: Uuid, pause_seconds: i32) 
 /// When the database does not answer.
 pub async fn renew(conn: &mut PgConnection, raw_id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE raw SET leased_until = clock_timestamp() + interval '60 seconds', attempts = 0 WHERE raw_id = $1",
+        "UPDATE raw SET leased_until = clock_timestamp() + interval '20 seconds', attempts = 0 WHERE raw_id = $1",
     )
     .bind(raw_id)
     .execute(conn)
