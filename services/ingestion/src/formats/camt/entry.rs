@@ -273,6 +273,8 @@ impl EntryReader {
         let count = u32::try_from(details.len()).unwrap_or(u32::MAX);
         let mut entry = self.entry(raw, common);
         entry.amount = amount;
+        // A bank that repeats the batch's head at each of its payments tells of each who paid, or what for.
+        let told = details.iter().any(RawDetail::tells_of_one);
         let own = details
             .iter_mut()
             .flat_map(|detail| std::mem::take(&mut detail.references))
@@ -284,8 +286,6 @@ impl EntryReader {
             .and_then(|batch| batch.count.as_ref())
             .and_then(|count| count.parse::<u64>().ok());
         let several = announced.is_some_and(|count| count > 1);
-        // A bank that repeats the batch's head at each of its payments tells of each who paid, or what for.
-        let told = details.iter().any(RawDetail::tells_of_one);
         entry.part = match count {
             0 | 1 if several && !told => Part::Batch { count: 0 },
             0 | 1 => Part::Whole,
