@@ -37,8 +37,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 pub use format::{Dialect, Family, Format, StatementKind};
 pub use inspection::{Inspection, inspect};
 pub use model::{
-    Balance, BankCode, Batch, CopyKind, Entry, Event, Page, PageOf, Part, Party, Proof, Reference, ReferenceKind, Return,
-    StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
+    Balance, BankCode, Batch, CopyKind, Entry, Event, Page, PageOf, Part, Party, Proof, Reference, ReferenceKind,
+    Return, StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
 };
 pub use pages::Pages;
 pub use patterns::Pattern;
