@@ -6,6 +6,7 @@
 //! topics do not have it.
 
 mod compare;
+mod discards;
 mod tape;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,7 @@ pub struct Report {
 /// One recorded step.
 #[derive(Debug, Clone, sqlx::FromRow)]
 struct Step {
+    id: i64,
     kind: String,
     topic: Option<String>,
     from_offset: Option<i64>,
@@ -106,7 +108,7 @@ pub async fn replay<S: Service>(settings: &Settings<S::Config>, request: &Reques
     migrate::run(request.scratch.expose(), definition.migrations).await?;
     let clock = ManualClock::new(Timestamp::EPOCH);
     let ctx = context::<S>(settings, request, &clock).await?;
-    let mut player = Player::new(ctx.clone(), definition, clock).await?;
+    let mut player = Player::new(ctx.clone(), definition, clock, original.clone()).await?;
     for partition in 0..ctx.partitions() {
         let steps = steps(&original, partition, sequence).await?;
         let played = player.partition(partition, &steps).await;
@@ -185,7 +187,7 @@ async fn steps(pool: &PgPool, partition: u32, sequence: i64) -> anyhow::Result<V
         anyhow::anyhow!("partition {partition} has not closed day {sequence} yet, or before days were recorded")
     })?;
     let steps: Vec<Step> = sqlx::query_as(
-        "SELECT kind, topic, from_offset, next_offset, times, sequence, key, at FROM rt_step
+        "SELECT id, kind, topic, from_offset, next_offset, times, sequence, key, at FROM rt_step
          WHERE partition = $1 AND id <= $2 ORDER BY id",
     )
     .bind(partition)
@@ -236,6 +238,8 @@ struct Player {
     ctx: Context,
     parts: Parts,
     clock: ManualClock,
+    /// The service's own database, only read.
+    original: PgPool,
     instance: Uuid,
     steps: u64,
     transactions: u64,
@@ -243,7 +247,7 @@ struct Player {
 }
 
 impl Player {
-    async fn new(ctx: Context, definition: Definition, clock: ManualClock) -> anyhow::Result<Self> {
+    async fn new(ctx: Context, definition: Definition, clock: ManualClock, original: PgPool) -> anyhow::Result<Self> {
         let parts = crate::start::parts(ctx.service(), definition.handlers, definition.close);
         let inputs: Vec<String> = parts.inputs.iter().map(|topic| topic.name.to_owned()).collect();
         lease::prepare(&ctx, &inputs).await?;
@@ -262,6 +266,7 @@ impl Player {
             ctx,
             parts,
             clock,
+            original,
             instance,
             steps: 0,
             transactions: 0,
@@ -370,6 +375,7 @@ impl Player {
             anyhow::bail!("a recorded redrive names no key");
         };
         self.clock.set(Timestamp::from_micros(at.timestamp_micros())?);
+        discards::approve(&self.original, self.ctx.pool(), key, step.id).await?;
         let done = batch::redrive(&self.owner(partition), key).await;
         self.transactions = self.transactions.saturating_add(1);
         done.map_err(|failure| failure.into_source().context(format!("redrive of {key}")))

@@ -325,6 +325,9 @@ async fn redelivered(fixture: &Fixture, chain: &Chain, pool: &PgPool, id: &str) 
     })
     .await;
     assert_eq!(sick_story(fixture).await, ["100", "impeded", "5", "freed", "1000"]);
+    // Run again, the day knows what the two people decided.
+    let report = crate::replayed::again(fixture, "again", "2026-01-05").await.unwrap();
+    assert!(report.same, "{report:#?}");
 }
 
 /// What was committed before the stop is on Kafka after it, though the relay was far behind.

@@ -21,7 +21,8 @@ pub async fn stand_at(pool: &PgPool, partition: i32, topic: &str, offset: i64) {
         .unwrap();
 }
 
-async fn again(fixture: &Fixture, scratch: &str, day: &str) -> anyhow::Result<Report> {
+/// Runs the days through `day` again, into the fixture's database `scratch`.
+pub async fn again(fixture: &Fixture, scratch: &str, day: &str) -> anyhow::Result<Report> {
     let settings: Settings<NoConfig> = fixture.settings("allocation").await;
     let request = Request {
         scratch: Secret::new(fixture.database(scratch).await),
