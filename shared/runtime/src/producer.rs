@@ -88,8 +88,7 @@ pub(crate) struct Producer {
 impl Producer {
     pub(crate) fn new(config: &ClientConfig) -> KafkaResult<Self> {
         let acknowledged = Arc::new(Acknowledged::default());
-        let producer: Arc<BaseProducer<Acks>> =
-            Arc::new(config.create_with_context(Acks(Arc::clone(&acknowledged)))?);
+        let producer: Arc<BaseProducer<Acks>> = Arc::new(config.create_with_context(Acks(Arc::clone(&acknowledged)))?);
         let (polled, state) = (Arc::clone(&producer), Arc::clone(&acknowledged));
         std::thread::Builder::new()
             .name("relay-acks".to_owned())

@@ -203,9 +203,7 @@ async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, 
 async fn forget(pool: &PgPool, rows: &[Row], offsets: &[i64]) -> Result<(), Failure> {
     let mut highest: BTreeMap<(&str, i32), (i64, i64)> = BTreeMap::new();
     for (row, offset) in rows.iter().zip(offsets) {
-        let high = highest
-            .entry((&row.topic, row.partition))
-            .or_insert((row.id, *offset));
+        let high = highest.entry((&row.topic, row.partition)).or_insert((row.id, *offset));
         high.0 = high.0.max(row.id);
         high.1 = high.1.max(*offset);
     }

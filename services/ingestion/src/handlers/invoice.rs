@@ -67,7 +67,10 @@ async fn index<M: Message + Into<InvoiceIssued>>(batch: &[Incoming<M>], tx: &mut
     for state in &states {
         let mut outcome = judge(state, &known);
         if rejected.contains(&state.account_id) {
-            outcome = Outcome::Reject(Rejection::new("key-parked", "an earlier invoice of this account was rejected"));
+            outcome = Outcome::Reject(Rejection::new(
+                "key-parked",
+                "an earlier invoice of this account was rejected",
+            ));
         }
         if matches!(outcome, Outcome::Reject(_)) {
             rejected.insert(state.account_id);

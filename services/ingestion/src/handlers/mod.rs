@@ -45,7 +45,9 @@ async fn lock(tx: &mut Tx, references: &BTreeSet<Reference>) -> Result<(), Failu
     if taken {
         return Ok(());
     }
-    Err(Failure::new(anyhow::anyhow!("another partition holds references of this batch")))
+    Err(Failure::new(anyhow::anyhow!(
+        "another partition holds references of this batch"
+    )))
 }
 
 /// Registers references whose locks are held, and lets them claim the money that named them before they came.
