@@ -43,7 +43,7 @@ impl Default for Config {
             statement_limit_bytes: crate::formats::MAX_FILE,
             prove_inline_bytes: 16 * 1024 * 1024,
             webhook_limit_bytes: 64 * 1024,
-            chunk_entries: 1_000,
+            chunk_entries: 2_000,
             max_attempts: 5,
             folders: Vec::new(),
             sources: Vec::new(),

@@ -220,14 +220,14 @@ pub struct WorkerConfig {
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            batch_max: 1_000,
+            batch_max: 2_000,
             lease_seconds: 5,
             renew_ms: 1_000,
             buffer_max: 5_000,
             inbox_days: 45,
             retry_min_ms: 100,
             retry_max_ms: 10_000,
-            relay_batch_max: 1_000,
+            relay_batch_max: 4_000,
             relay_sleep_ms: 1_000,
             accepted_losses: Vec::new(),
             stop_timeout_ms: 20_000,

@@ -49,7 +49,10 @@ async fn measure(place: &Place, accounts: usize) -> anyhow::Result<Value> {
 }
 
 /// Closes a day; microseconds until both services certified it.
-async fn close(place: &Place, on: kernel::BusinessDate) -> anyhow::Result<u64> {
+///
+/// # Errors
+/// It is not the open day, or does not close.
+pub async fn close(place: &Place, on: kernel::BusinessDate) -> anyhow::Result<u64> {
     let began = Instant::now();
     let body = json!({"calendar": "RO@17:00@Europe/Bucharest", "through": on.to_string()});
     let url = place.url("billing", "/v1/clock/close")?;

@@ -104,7 +104,7 @@ impl Place {
              [kafka]\nbootstrap = {kafka}\ntopic_prefix = {prefix}\npartitions = 2\n\
              [blobs]\nfolder = {blobs}\n[tokens]\nfile = {tokens}\n[log]\nformat = \"text\"\nfilter = \"error\"\n\
              [database]\n{TIMEOUTS}[worker]\nlease_seconds = 20\n\
-             [billing]\nclock = \"manual\"\n[ingestion]\npayer_key = \"demo\"\nchunk_entries = 250\n{databases}{merchants}",
+             [billing]\nclock = \"manual\"\n[ingestion]\npayer_key = \"demo\"\nchunk_entries = 500\n{databases}{merchants}",
             file = self.settings_file().display(),
             kafka = quoted(stack.kafka()),
             prefix = quoted(&format!("demo-{}.", self.name)),
