@@ -235,7 +235,7 @@ fn condemn(statement: &mut Statement, problem: &Problem) {
         problems.push(as_json(problem));
     }
     // Nor may other pages of it decide that it is booked.
-    if statement.state == "proved" || statement.reason.as_deref() == Some(AWAITS_PAGES) {
+    if statement.state == "proved" || statement.page_of.is_some() {
         statement.state = "quarantined".to_owned();
         statement.reason = Some("statement-has-errors".to_owned());
     }

@@ -340,7 +340,8 @@ impl Statement {
         self.begin(None);
         self.read_balances();
         self.check_late_currency();
-        let page = page_of(&self.header);
+        // What books nothing waits for no other page.
+        let page = page_of(&self.header).filter(|_| self.header.kind.is_final());
         let (proof, undecided, kinds) = self.prove(page.as_ref());
         for (line, element, kind) in kinds {
             self.tell(line, element, kind);
