@@ -52,7 +52,7 @@ impl Sums {
     }
 
     /// The arithmetic, for people.
-    pub(crate) fn failure(&self, proof: &Proof, paged: bool) -> ProofFailure {
+    pub(crate) fn failure(&self, proof: &Proof) -> ProofFailure {
         let gap = match (proof.opening, proof.closing) {
             (Some(opening), Some(closing)) => i128::from(closing.minor()) - i128::from(opening.minor()) - self.booked,
             _ => 0,

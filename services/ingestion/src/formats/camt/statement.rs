@@ -396,7 +396,7 @@ impl Statement {
             outcome.proof.verdict = Verdict::Absent;
         }
         if outcome.proof.verdict == Verdict::Fails {
-            let failure = self.sums.failure(&outcome.proof, false);
+            let failure = self.sums.failure(&outcome.proof);
             kinds.push((self.header.line, "", ProblemKind::ProofFails(failure)));
         }
         (outcome.proof, others_decide, kinds)

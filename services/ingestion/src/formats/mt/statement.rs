@@ -409,7 +409,7 @@ impl Statement {
         let mut kinds = candidates.foreign();
         let outcome = prove(&candidates, &self.sums);
         if outcome.proof.verdict == Verdict::Fails {
-            let mut failure = self.sums.failure(&outcome.proof, false);
+            let mut failure = self.sums.failure(&outcome.proof);
             // Said in the words of this format.
             let flips = std::mem::replace(&mut failure.holds_if_reversals_flip, false);
             kinds.push((self.header.line, ProblemKind::ProofFails(failure)));

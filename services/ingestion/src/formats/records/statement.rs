@@ -63,7 +63,7 @@ impl Building {
                 line: self.header.line,
                 path: format!("statement {}", self.header.index),
             },
-            kind: ProblemKind::ProofFails(self.sums.failure(&proof, false)),
+            kind: ProblemKind::ProofFails(self.sums.failure(&proof)),
         });
         self.quarantined |= failure.is_some();
         let end = StatementEnd {
