@@ -26,7 +26,7 @@ How to recompute
   account, bank reference, booking date and amount; without a bank reference the n-th equal entry of a statement is the n-th
   payment), and every rightly signed notice with state_pol=4, each transaction_id once.
 - The same money by PayU and by bank (a line that names the order, with the same amount) is one payment.
-- A payer called PAYU pays out what notices told of: money of kind settlement, unidentified.
+- A payer called PAYU pays out what notices told of: money of kind settlement, shown beside what was received and not part of it.
 - A debit with RvslInd takes back the payment with the same EndToEndId and amount; other debits are outgoing.
 - Whose it is: invoice number, account number or creditor reference in text; one transfer for many invoices where their totals
   fit; else the account for which the payer's bank account paid before.

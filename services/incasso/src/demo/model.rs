@@ -188,8 +188,8 @@ pub struct DayInputs {
 pub struct Sums {
     /// New money in.
     pub received_minor: i64,
-    /// Netted payouts among it.
-    pub settlements_minor: i64,
+    /// The provider's netted payouts: not among it.
+    pub settlement_minor: i64,
     /// Taken back.
     pub reversed_minor: i64,
     /// Of accounts at the month's end.

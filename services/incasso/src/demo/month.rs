@@ -230,7 +230,10 @@ fn from_bank(books: &Books, sums: &mut Sums, paid: &mut BTreeMap<usize, i64>) {
                 sums.seen_again_minor += amount;
                 continue;
             }
-            Effect::Settlement => sums.settlements_minor += amount,
+            Effect::Settlement => {
+                sums.settlement_minor += amount;
+                continue;
+            }
             Effect::Reversal(account) => {
                 *paid.entry(*account).or_default() += amount;
                 sums.reversed_minor -= amount;

@@ -66,6 +66,10 @@ pub struct CurrencyOutcome {
     pub parked_minor: i64,
     /// Seen again: not new money.
     pub seen_again_minor: i64,
+    /// Providers' netted payouts of what was received before: outside the equation.
+    pub settlement_minor: i64,
+    /// Debits that took nothing back: outside the equation.
+    pub outgoing_minor: i64,
 }
 
 impl CurrencyOutcome {
@@ -78,6 +82,8 @@ impl CurrencyOutcome {
             ("ingestion", "assigned") => &mut self.assigned_minor,
             ("ingestion", "unidentified") => &mut self.unidentified_minor,
             ("ingestion", "seen_again") => &mut self.seen_again_minor,
+            ("ingestion", "settlement") => &mut self.settlement_minor,
+            ("ingestion", "outgoing") => &mut self.outgoing_minor,
             ("allocation", "allocated") => &mut self.allocated_minor,
             ("allocation", "credit") => &mut self.credit_minor,
             ("allocation", "guarantees") => &mut self.guarantees_minor,
@@ -124,6 +130,8 @@ impl CurrencyOutcome {
             ("allocated", self.allocated_minor, expected.allocated_minor),
             ("credit", self.credit_minor, expected.credit_minor),
             ("seen again", self.seen_again_minor, expected.seen_again_minor),
+            ("settlement", self.settlement_minor, expected.settlement_minor),
+            ("outgoing", self.outgoing_minor, expected.outgoing_minor),
         ]
         .into_iter()
         .filter(|(_, found, expected)| found != expected)
@@ -232,6 +240,7 @@ mod tests {
             ("ingestion", "assigned", 800),
             ("ingestion", "unidentified", 100),
             ("ingestion", "seen_again", 77),
+            ("ingestion", "settlement", 66),
             ("ingestion", "outgoing", 5),
             ("allocation", "funds_in", 800),
             ("allocation", "allocated", 700),

@@ -17,7 +17,7 @@ const ROWS: usize = 3;
 #[must_use]
 pub fn table(outcome: &Outcome) -> String {
     type Line = (&'static str, fn(&CurrencyOutcome) -> i64, &'static str);
-    let lines: [Line; 11] = [
+    let lines: [Line; 13] = [
         ("received", |c| c.received_minor, "new money, counted once"),
         ("reversed", |c| c.reversed_minor, "taken back by the bank"),
         ("returned", |c| c.returned_minor, "given back by us"),
@@ -33,6 +33,16 @@ pub fn table(outcome: &Outcome) -> String {
         ("refunded", |c| c.refunded_minor, "of the assigned: given back"),
         ("parked", |c| c.parked_minor, "held up by a message that broke a rule"),
         ("seen again", |c| c.seen_again_minor, "told of twice, booked once"),
+        (
+            "settlement",
+            |c| c.settlement_minor,
+            "PayU's payouts of what it confirmed before: beside the sums above",
+        ),
+        (
+            "outgoing",
+            |c| c.outgoing_minor,
+            "fees and other debits: beside them too",
+        ),
     ];
     let mut out = String::new();
     let _ = write!(out, "\n{:<16}", "");

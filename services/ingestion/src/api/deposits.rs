@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{creditors_of, id, require_clerk};
 use crate::booking::{self, Decided, Session};
+use crate::domain::ledger::Kind;
 use crate::store::deposits::{self, Deposit};
 use crate::store::read::{self, After, DepositFilter, DepositView};
 use crate::store::registry;
@@ -85,6 +86,10 @@ pub struct AssignRequest {
     pub assignments: Vec<AssignPart>,
     /// Why, in the person's words.
     pub reason: String,
+    /// For a deposit of kind `settlement` only: the person says that what is assigned is no payout of money that was counted
+    /// already, so that it counts as received from now on. Without it a settlement is not assigned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_as_received: bool,
 }
 
 /// One part.
@@ -122,7 +127,7 @@ pub struct AssignAnswer {
         (status = 200, body = AssignAnswer),
         (status = 403, description = "not the role, or above the token's limit"),
         (status = 404, description = "no open deposit, or another creditor's"),
-        (status = 409, description = "less is left than is assigned, an account is held up, or the key was used for something else"),
+        (status = 409, description = "less is left than is assigned, a provider's payout, an account is held up, or the key was used for something else"),
         (status = 422, description = "errors name the field and the rule")))]
 pub async fn assign(
     State(ctx): State<Context>,
@@ -262,8 +267,10 @@ async fn allowed(
     {
         return Err(Problem::forbidden("above the limit of this token for assignments"));
     }
-    if deposit.kind == "settlement" {
-        return Err(Problem::conflict("a provider's payout is money that was counted already").with_kind("settlement"));
+    if Kind::of(&deposit.kind) == Kind::Settlement && !request.counts_as_received {
+        let payout = "this is a provider's payout: its money was counted when each payment was confirmed, and assigning it would \
+                      count it twice. If it is not, say \"counts_as_received\": true, and why";
+        return Err(Problem::conflict(payout).with_kind("settlement"));
     }
     if total > deposit.remaining_minor {
         return Err(Problem::conflict("less is left of the deposit")

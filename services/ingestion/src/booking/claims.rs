@@ -12,6 +12,7 @@ use super::incoming::matches;
 use super::session::{By, by_person};
 use super::{Session, currency};
 use crate::domain::identify::{Share, identify};
+use crate::domain::ledger::Kind;
 use crate::domain::tokens::candidates;
 use crate::store::deposits::{self, Deposit};
 use crate::store::{payments, references};
@@ -31,7 +32,8 @@ pub async fn claim(tx: &mut Tx, session: &mut Session, ids: &BTreeSet<Uuid>, at:
     let targets = references::targets(tx.conn(), &hashes).await?;
     let earlier = deposits::earlier(tx.conn(), &keys).await?;
     let mut decided = Vec::new();
-    for deposit in &open {
+    // A payout is nobody's by what its text says: its payments were counted when they were confirmed.
+    for deposit in open.iter().filter(|deposit| Kind::of(&deposit.kind) == Kind::Payment) {
         let Some(texts) = texts.get(&deposit.payment_id) else {
             continue;
         };

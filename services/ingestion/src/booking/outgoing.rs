@@ -8,6 +8,7 @@ use runtime::{Failure, Tx};
 use uuid::Uuid;
 
 use super::Session;
+use crate::domain::ledger::Kind;
 use crate::store::registry::Collector;
 use crate::store::reversals::{self, Claim};
 use crate::store::rows::{OutgoingRow, PaymentRow, ReversalRow, SightingRow, WithdrawalRow};
@@ -254,7 +255,7 @@ async fn take_back(
         )
         .into());
     }
-    session.reversed(&reversal, withdrawals, &claim.raw_sha256)
+    session.reversed(Kind::of(&payment.kind), &reversal, withdrawals, &claim.raw_sha256)
 }
 
 /// Reversals whose payment came later than they did (its file was late): taken back now, and no longer outgoing.

@@ -12,6 +12,7 @@ use runtime::{Context, Failure, Tx};
 
 use super::{business_date, calendar, currency, timestamp};
 use crate::domain::identify::Share;
+use crate::domain::ledger::Kind;
 use crate::store::book::Book;
 use crate::store::rows::{FundsRow, PaymentRow, ReversalRow, SightingRow, WithdrawalRow};
 use crate::store::{deposits, join, registry, split};
@@ -77,7 +78,7 @@ impl Session {
         })));
         for share in shares {
             let (row, event) = self.funds(payment, share, 0, at, None)?;
-            self.book.funds(row)?;
+            self.book.funds(Kind::of(&payment.kind), row)?;
             self.events.push(event);
         }
         if let [share] = shares {
@@ -113,7 +114,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let (row, event) = self.funds(payment, share, n, at, by)?;
         self.learn(payment, share);
-        self.book.claimed(row)?;
+        self.book.claimed(Kind::of(&payment.kind), row)?;
         self.events.push(event);
         Ok(())
     }
@@ -169,9 +170,10 @@ impl Session {
         Ok((row, event))
     }
 
-    /// A payment taken back, with the funds withdrawn for it.
+    /// A payment of this kind taken back, with the funds withdrawn for it.
     pub(super) fn reversed(
         &mut self,
+        kind: Kind,
         reversal: &ReversalRow,
         withdrawals: Vec<WithdrawalRow>,
         raw_sha256: &str,
@@ -208,7 +210,7 @@ impl Session {
                 withdrawn_at: reversed_at,
             })));
         }
-        self.book.reversed(reversal, withdrawals)
+        self.book.reversed(kind, reversal, withdrawals)
     }
 
     /// One look at money.

@@ -1,5 +1,6 @@
 //! Whether the day's equation holds: per creditor's bank account or merchant and currency,
-//! received − reversed = assigned + unidentified + returned. Money seen again, outgoing and pending stand beside it.
+//! received − reversed = assigned + unidentified + returned. Providers' payouts, money seen again, outgoing and pending stand
+//! beside it.
 
 use std::collections::BTreeMap;
 
@@ -67,6 +68,7 @@ mod tests {
             sum("A", Some(1), "assigned", -10),
             sum("A", None, "unidentified", 30),
             sum("A", None, "seen_again", 999),
+            sum("A", None, "settlement", 70),
             sum("A", None, "outgoing", 7),
             sum("A", None, "pending", 5),
         ];

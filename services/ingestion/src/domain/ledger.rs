@@ -8,6 +8,10 @@
 //! | a deposit is assigned later | unidentified | assigned |
 //! | a payment is taken back | assigned (each share), unidentified (the rest) | bank |
 //! | money goes out otherwise | outgoing | bank |
+//!
+//! A provider's netted payout ([`Kind::Settlement`]) is money that was counted when each payment of it was confirmed: it
+//! stands on `settlement` instead of `unidentified`, outside received = assigned + unidentified + returned (DESIGN 2.5). What a
+//! person assigns of it all the same is received at that moment ([`of_funds`]).
 
 use std::collections::BTreeMap;
 
@@ -22,6 +26,8 @@ pub enum LedgerAccount {
     Unidentified,
     /// Money that belongs to accounts.
     Assigned,
+    /// A provider's payouts of money that was counted already.
+    Settlement,
     /// Money that went out and took nothing back.
     Outgoing,
 }
@@ -34,9 +40,119 @@ impl LedgerAccount {
             Self::Bank => "bank",
             Self::Unidentified => "unidentified",
             Self::Assigned => "assigned",
+            Self::Settlement => "settlement",
             Self::Outgoing => "outgoing",
         }
     }
+}
+
+/// What kind of money a payment is.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// New money.
+    Payment,
+    /// A provider's netted payout.
+    Settlement,
+}
+
+impl Kind {
+    /// The kind of this word of tables and events; money is new unless it is said to be a payout.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        if word == Self::Settlement.word() {
+            Self::Settlement
+        } else {
+            Self::Payment
+        }
+    }
+
+    /// The word of tables and events.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Settlement => "settlement",
+        }
+    }
+
+    /// Where the part of it stands that no account has.
+    #[must_use]
+    pub const fn rest(self) -> LedgerAccount {
+        match self {
+            Self::Payment => LedgerAccount::Unidentified,
+            Self::Settlement => LedgerAccount::Settlement,
+        }
+    }
+}
+
+/// What one row adds to one of the day's sums.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Added {
+    /// Name of the sum.
+    pub name: &'static str,
+    /// Whether it is summed by partition of the account.
+    pub by_partition: bool,
+    /// Minor units, signed.
+    pub amount_minor: i64,
+}
+
+const fn added(name: &'static str, amount_minor: i64) -> Added {
+    Added {
+        name,
+        by_partition: false,
+        amount_minor,
+    }
+}
+
+const fn assigned(amount_minor: i64) -> Added {
+    Added {
+        name: "assigned",
+        by_partition: true,
+        amount_minor,
+    }
+}
+
+/// What a payment adds: a payout adds nothing but by its deposit's move.
+#[must_use]
+pub fn of_payment(kind: Kind, amount_minor: i64) -> Vec<Added> {
+    match kind {
+        Kind::Payment => vec![added("received", amount_minor)],
+        Kind::Settlement => Vec::new(),
+    }
+}
+
+/// What funds add: out of a payout they are received when they are assigned.
+#[must_use]
+pub fn of_funds(kind: Kind, amount_minor: i64) -> Vec<Added> {
+    match kind {
+        Kind::Payment => vec![assigned(amount_minor)],
+        Kind::Settlement => vec![assigned(amount_minor), added("received", amount_minor)],
+    }
+}
+
+/// What a reversal adds: of a payout only what was assigned of it was ever received, see [`of_withdrawal`].
+#[must_use]
+pub fn of_reversal(kind: Kind, amount_minor: i64) -> Vec<Added> {
+    match kind {
+        Kind::Payment => vec![added("reversed", amount_minor)],
+        Kind::Settlement => Vec::new(),
+    }
+}
+
+/// What funds add that are withdrawn because their payment is taken back.
+#[must_use]
+pub fn of_withdrawal(kind: Kind, amount_minor: i64) -> Vec<Added> {
+    let back = assigned(amount_minor.saturating_neg());
+    match kind {
+        Kind::Payment => vec![back],
+        Kind::Settlement => vec![back, added("reversed", amount_minor)],
+    }
+}
+
+/// What a deposit's move adds.
+#[must_use]
+pub fn of_move(kind: Kind, delta_minor: i64) -> Vec<Added> {
+    vec![added(kind.rest().word(), delta_minor)]
 }
 
 /// One line: exactly one of debit and credit is positive.
@@ -77,38 +193,36 @@ impl Entry {
         self
     }
 
-    /// Money comes in: `shares` of it are assigned, the rest is unidentified.
+    /// Money comes in: `shares` of it are assigned, the rest is unidentified, or a payout's.
     #[must_use]
-    pub fn received(amount_minor: i64, shares: impl IntoIterator<Item = i64>) -> Self {
+    pub fn received(kind: Kind, amount_minor: i64, shares: impl IntoIterator<Item = i64>) -> Self {
         let mut entry = Self::default().debit(LedgerAccount::Bank, amount_minor);
         let mut rest = amount_minor;
         for share in shares {
             entry = entry.credit(LedgerAccount::Assigned, share);
             rest -= share;
         }
-        entry.credit(LedgerAccount::Unidentified, rest)
+        entry.credit(kind.rest(), rest)
     }
 
     /// A part of a deposit is assigned.
     #[must_use]
-    pub fn claimed(amount_minor: i64) -> Self {
+    pub fn claimed(kind: Kind, amount_minor: i64) -> Self {
         Self::default()
-            .debit(LedgerAccount::Unidentified, amount_minor)
+            .debit(kind.rest(), amount_minor)
             .credit(LedgerAccount::Assigned, amount_minor)
     }
 
-    /// A payment is taken back: from the accounts that had `shares`, the rest from what was unidentified.
+    /// A payment is taken back: from the accounts that had `shares`, the rest from its deposit.
     #[must_use]
-    pub fn reversed(amount_minor: i64, shares: impl IntoIterator<Item = i64>) -> Self {
+    pub fn reversed(kind: Kind, amount_minor: i64, shares: impl IntoIterator<Item = i64>) -> Self {
         let mut entry = Self::default();
         let mut rest = amount_minor;
         for share in shares {
             entry = entry.debit(LedgerAccount::Assigned, share);
             rest -= share;
         }
-        entry
-            .debit(LedgerAccount::Unidentified, rest)
-            .credit(LedgerAccount::Bank, amount_minor)
+        entry.debit(kind.rest(), rest).credit(LedgerAccount::Bank, amount_minor)
     }
 
     /// Money goes out; negative where an outgoing turns out to be a reversal.
@@ -139,8 +253,8 @@ pub struct SumKey {
     pub partition: i32,
     /// Currency of the amounts.
     pub currency: Currency,
-    /// `received`, `reversed`, `assigned`, `unidentified`, `returned`, `seen_again`, `outgoing`, `pending`, or the ledger
-    /// account of journal lines.
+    /// `received`, `reversed`, `assigned`, `unidentified`, `returned`, `settlement`, `seen_again`, `outgoing`, `pending`, or
+    /// the ledger account of journal lines.
     pub name: &'static str,
     /// Whether it sums journal lines.
     pub journal: bool,
@@ -196,19 +310,123 @@ mod tests {
 
     #[test]
     fn a_payment_and_its_reversal_cancel_out() {
-        let entry = Entry::received(100, [60, 30]);
-        assert_eq!(entry.0.len(), 4);
-        let mut totals: BTreeMap<LedgerAccount, i64> = BTreeMap::new();
-        for line in entry
-            .0
-            .iter()
-            .chain(&Entry::claimed(10).0)
-            .chain(&Entry::reversed(100, [60, 30, 10]).0)
-        {
-            *totals.entry(line.account).or_default() += line.debit_minor - line.credit_minor;
+        for kind in [Kind::Payment, Kind::Settlement] {
+            let entry = Entry::received(kind, 100, [60, 30]);
+            assert_eq!(entry.0.len(), 4);
+            let mut totals: BTreeMap<LedgerAccount, i64> = BTreeMap::new();
+            for line in entry
+                .0
+                .iter()
+                .chain(&Entry::claimed(kind, 10).0)
+                .chain(&Entry::reversed(kind, 100, [60, 30, 10]).0)
+            {
+                *totals.entry(line.account).or_default() += line.debit_minor - line.credit_minor;
+            }
+            assert!(totals.values().all(|total| *total == 0), "{totals:?}");
+            assert_eq!(Entry::received(kind, 100, [100]).0.len(), 2);
         }
-        assert!(totals.values().all(|total| *total == 0), "{totals:?}");
-        assert_eq!(Entry::received(100, [100]).0.len(), 2);
+    }
+
+    #[test]
+    fn a_payout_stands_on_an_account_of_its_own() {
+        let accounts = |entry: Entry| entry.0.iter().map(|line| line.account).collect::<Vec<_>>();
+        use LedgerAccount::{Assigned, Bank, Settlement, Unidentified};
+        assert_eq!(accounts(Entry::received(Kind::Settlement, 70, [])), [Bank, Settlement]);
+        assert_eq!(accounts(Entry::received(Kind::Payment, 70, [])), [Bank, Unidentified]);
+        assert_eq!(accounts(Entry::claimed(Kind::Settlement, 20)), [Settlement, Assigned]);
+        assert_eq!(
+            accounts(Entry::reversed(Kind::Settlement, 70, [20])),
+            [Assigned, Settlement, Bank]
+        );
+    }
+
+    /// The sums after these rows.
+    fn totals(rows: &[Vec<Added>]) -> BTreeMap<&'static str, i64> {
+        let mut totals = BTreeMap::new();
+        for added in rows.iter().flatten() {
+            assert_eq!(added.by_partition, added.name == "assigned");
+            *totals.entry(added.name).or_default() += added.amount_minor;
+        }
+        totals.retain(|_, total| *total != 0);
+        totals
+    }
+
+    #[test]
+    fn what_rows_add_to_the_sums() {
+        use Kind::{Payment, Settlement};
+        // name, rows, what they come to
+        type Case = (&'static str, Vec<Vec<Added>>, &'static [(&'static str, i64)]);
+        let cases: [Case; 6] = [
+            (
+                "new money, a part of it unidentified",
+                vec![of_payment(Payment, 100), of_funds(Payment, 60), of_move(Payment, 40)],
+                &[("received", 100), ("assigned", 60), ("unidentified", 40)],
+            ),
+            (
+                "new money taken back",
+                vec![
+                    of_payment(Payment, 100),
+                    of_funds(Payment, 60),
+                    of_move(Payment, 40),
+                    of_reversal(Payment, 100),
+                    of_withdrawal(Payment, 60),
+                    of_move(Payment, -40),
+                ],
+                &[("received", 100), ("reversed", 100)],
+            ),
+            (
+                "a payout is outside the equation",
+                vec![of_payment(Settlement, 70), of_move(Settlement, 70)],
+                &[("settlement", 70)],
+            ),
+            (
+                "what a person assigns of a payout is received then",
+                vec![
+                    of_payment(Settlement, 70),
+                    of_move(Settlement, 70),
+                    of_funds(Settlement, 20),
+                    of_move(Settlement, -20),
+                ],
+                &[("received", 20), ("assigned", 20), ("settlement", 50)],
+            ),
+            (
+                "a payout taken back",
+                vec![
+                    of_payment(Settlement, 70),
+                    of_move(Settlement, 70),
+                    of_reversal(Settlement, 70),
+                    of_move(Settlement, -70),
+                ],
+                &[],
+            ),
+            (
+                "a payout taken back of which a part was assigned",
+                vec![
+                    of_payment(Settlement, 70),
+                    of_move(Settlement, 70),
+                    of_funds(Settlement, 20),
+                    of_move(Settlement, -20),
+                    of_reversal(Settlement, 70),
+                    of_withdrawal(Settlement, 20),
+                    of_move(Settlement, -50),
+                ],
+                &[("received", 20), ("reversed", 20)],
+            ),
+        ];
+        for (case, rows, expected) in cases {
+            let found = totals(&rows);
+            assert_eq!(found, expected.iter().copied().collect(), "{case}");
+            let of = |name| found.get(name).copied().unwrap_or(0);
+            assert_eq!(
+                of("received") - of("reversed"),
+                of("assigned") + of("unidentified"),
+                "{case}"
+            );
+        }
+        assert_eq!(
+            ["payment", "settlement", "?"].map(Kind::of),
+            [Payment, Settlement, Payment]
+        );
     }
 
     proptest! {
@@ -216,9 +434,9 @@ mod tests {
         fn every_entry_balances_and_no_line_is_empty(shares in prop::collection::vec(1_i64..1_000, 0..5), rest in 0_i64..1_000) {
             let amount = shares.iter().sum::<i64>() + rest;
             for entry in [
-                Entry::received(amount, shares.clone()),
-                Entry::reversed(amount, shares.clone()),
-                Entry::claimed(amount),
+                Entry::received(Kind::Payment, amount, shares.clone()),
+                Entry::reversed(Kind::Settlement, amount, shares.clone()),
+                Entry::claimed(Kind::Payment, amount),
                 Entry::outgoing(amount),
                 Entry::outgoing(-amount),
             ] {

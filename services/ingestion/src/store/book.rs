@@ -14,7 +14,7 @@ use super::derived_id;
 use super::rows::{
     DepositMoveRow, FundsRow, LineRow, OutgoingRow, PaymentRow, ReversalRow, Row, SightingRow, WithdrawalRow,
 };
-use crate::domain::ledger::{Entry, SumKey, Sums};
+use crate::domain::ledger::{self, Added, Entry, Kind, SumKey, Sums};
 
 /// Where an amount belongs: creditor, day and collector.
 #[derive(Clone, Debug)]
@@ -74,7 +74,9 @@ pub struct Move<'a> {
     pub cause_id: Uuid,
     /// The payment.
     pub payment_id: Uuid,
-    /// Signed: plus is more unidentified money.
+    /// What kind of money it is.
+    pub kind: Kind,
+    /// Signed: plus is more money that no account has.
     pub delta_minor: i64,
     /// `received`, `assigned`, `reversed`.
     pub cause: &'static str,
@@ -130,6 +132,14 @@ impl Book {
         Ok(())
     }
 
+    fn add_all(&mut self, place: &Place, partition: i32, parts: &[Added]) -> Result<(), Failure> {
+        for part in parts {
+            let partition = if part.by_partition { partition } else { -1 };
+            self.add(place, part.name, partition, part.amount_minor)?;
+        }
+        Ok(())
+    }
+
     fn post(&mut self, transaction_id: Uuid, place: &Place, entry: &Entry) -> Result<(), Failure> {
         let key = place.sum_key("", -1)?;
         for (number, line) in (0_i32..).zip(&entry.0) {
@@ -157,13 +167,13 @@ impl Book {
     /// # Errors
     /// Never by input that was checked.
     pub fn received(&mut self, payment: &PaymentRow, shares: &[i64]) -> Result<(), Failure> {
-        let place = Place::from(payment);
+        let (place, kind) = (Place::from(payment), Kind::of(&payment.kind));
         self.count(&place.calendar, payment);
-        self.add(&place, "received", -1, payment.amount_minor)?;
+        self.add_all(&place, -1, &ledger::of_payment(kind, payment.amount_minor))?;
         self.post(
             payment.payment_id,
             &place,
-            &Entry::received(payment.amount_minor, shares.iter().copied()),
+            &Entry::received(kind, payment.amount_minor, shares.iter().copied()),
         )?;
         let rest = payment.amount_minor - shares.iter().sum::<i64>();
         if rest == 0 {
@@ -173,6 +183,7 @@ impl Book {
         self.moved(&Move {
             cause_id: payment_id,
             payment_id,
+            kind,
             delta_minor: rest,
             cause: "received",
             at,
@@ -180,14 +191,14 @@ impl Book {
         })
     }
 
-    /// Funds assigned together with their payment: the payment's journal entry holds them.
+    /// Funds assigned together with their payment, which is of this kind: the payment's journal entry holds them.
     ///
     /// # Errors
     /// Never by input that was checked.
-    pub fn funds(&mut self, funds: FundsRow) -> Result<(), Failure> {
+    pub fn funds(&mut self, kind: Kind, funds: FundsRow) -> Result<(), Failure> {
         let place = Place::from(&funds);
         self.count(&place.calendar, &funds);
-        self.add(&place, "assigned", funds.partition_no, funds.amount_minor)?;
+        self.add_all(&place, funds.partition_no, &ledger::of_funds(kind, funds.amount_minor))?;
         self.funds.push(funds);
         Ok(())
     }
@@ -196,15 +207,16 @@ impl Book {
     ///
     /// # Errors
     /// Never by input that was checked.
-    pub fn claimed(&mut self, funds: FundsRow) -> Result<(), Failure> {
+    pub fn claimed(&mut self, kind: Kind, funds: FundsRow) -> Result<(), Failure> {
         let place = Place::from(&funds);
         let (funds_id, payment_id, amount, at) =
             (funds.funds_id, funds.payment_id, funds.amount_minor, funds.assigned_at);
-        self.funds(funds)?;
-        self.post(funds_id, &place, &Entry::claimed(amount))?;
+        self.funds(kind, funds)?;
+        self.post(funds_id, &place, &Entry::claimed(kind, amount))?;
         self.moved(&Move {
             cause_id: funds_id,
             payment_id,
+            kind,
             delta_minor: -amount,
             cause: "assigned",
             at,
@@ -212,20 +224,25 @@ impl Book {
         })
     }
 
-    /// A payment taken back whose row was inserted just now: funds withdrawn, the rest out of the deposit.
+    /// A payment of this kind taken back, the reversal's row inserted just now: funds withdrawn, the rest out of the deposit.
     ///
     /// # Errors
     /// Never by input that was checked.
-    pub fn reversed(&mut self, reversal: &ReversalRow, withdrawals: Vec<WithdrawalRow>) -> Result<(), Failure> {
+    pub fn reversed(
+        &mut self,
+        kind: Kind,
+        reversal: &ReversalRow,
+        withdrawals: Vec<WithdrawalRow>,
+    ) -> Result<(), Failure> {
         let place = Place::from(reversal);
         let (payment_id, at) = (reversal.payment_id, reversal.reversed_at);
         self.count(&place.calendar, reversal);
-        self.add(&place, "reversed", -1, reversal.amount_minor)?;
+        self.add_all(&place, -1, &ledger::of_reversal(kind, reversal.amount_minor))?;
         let shares: Vec<i64> = withdrawals.iter().map(|withdrawal| withdrawal.amount_minor).collect();
         self.post(
             reversal.reversal_id,
             &place,
-            &Entry::reversed(reversal.amount_minor, shares.iter().copied()),
+            &Entry::reversed(kind, reversal.amount_minor, shares.iter().copied()),
         )?;
         let rest = reversal.amount_minor - shares.iter().sum::<i64>();
         if rest != 0 {
@@ -233,6 +250,7 @@ impl Book {
             self.moved(&Move {
                 cause_id,
                 payment_id,
+                kind,
                 delta_minor: -rest,
                 cause: "reversed",
                 at,
@@ -241,7 +259,11 @@ impl Book {
         }
         for withdrawal in withdrawals {
             self.count(&place.calendar, &withdrawal);
-            self.add(&place, "assigned", withdrawal.partition_no, -withdrawal.amount_minor)?;
+            self.add_all(
+                &place,
+                withdrawal.partition_no,
+                &ledger::of_withdrawal(kind, withdrawal.amount_minor),
+            )?;
             self.withdrawals.push(withdrawal);
         }
         Ok(())
@@ -296,7 +318,7 @@ impl Book {
             moved_at: change.at,
         };
         self.count(&change.place.calendar, &row);
-        self.add(change.place, "unidentified", -1, change.delta_minor)?;
+        self.add_all(change.place, -1, &ledger::of_move(change.kind, change.delta_minor))?;
         self.moves.push(row);
         Ok(())
     }

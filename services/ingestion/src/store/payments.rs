@@ -89,7 +89,8 @@ pub async fn provider_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<V
     .await
 }
 
-/// Bank payments whose text names one of these orders or transactions and that no provider confirmed yet.
+/// Bank payments whose text names one of these orders or transactions and that no provider confirmed yet. A payout is not
+/// among them: it stands outside what was received, and the confirmation is where its money is counted.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -100,7 +101,7 @@ pub async fn bank_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<T
     sqlx::query_as(
         "SELECT m.token_hash, m.payment_id, p.creditor_id, p.currency, p.amount_minor
          FROM provider_mention m JOIN payment p ON p.payment_id = m.payment_id
-         WHERE m.token_hash = ANY($1) AND NOT EXISTS (SELECT FROM payu_transaction t WHERE t.payment_id = m.payment_id)
+         WHERE m.token_hash = ANY($1) AND p.kind = 'payment' AND NOT EXISTS (SELECT FROM payu_transaction t WHERE t.payment_id = m.payment_id)
          ORDER BY p.value_on, m.payment_id",
     )
     .bind(hashes)

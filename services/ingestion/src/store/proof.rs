@@ -1,6 +1,6 @@
 //! A closed day recomputed from its rows, for `incasso proof`: sums and digest again, and what each state table must say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use contracts::CertifiedSum;
 use kernel::{CreditorId, Currency};
@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::close::certified as certified_sums;
+use crate::domain::ledger::{self, Added, Kind};
 
 use super::day;
 use super::rows::{
@@ -43,6 +44,13 @@ impl Adding {
     fn row(&mut self, row: &impl Row) {
         self.rows += 1;
         self.digest = digest::combine(self.digest, digest::row_hash(&row.canonical()));
+    }
+
+    fn all(&mut self, of: (Uuid, &str, &str), partition: i32, parts: &[Added]) {
+        for part in parts {
+            let partition = if part.by_partition { partition } else { -1 };
+            self.sum(of, partition, part.name, part.amount_minor);
+        }
     }
 
     fn sum(&mut self, of: (Uuid, &str, &str), partition: i32, name: &'static str, amount: i64) {
@@ -127,30 +135,46 @@ async fn money(
     from: i64,
     to: i64,
 ) -> Result<(), sqlx::Error> {
+    let payouts: HashSet<Uuid> =
+        sqlx::query_scalar("SELECT payment_id FROM payment WHERE kind = 'settlement' AND calendar = $1")
+            .bind(calendar)
+            .fetch_all(&mut *conn)
+            .await?
+            .into_iter()
+            .collect();
+    let kind = |payment: &Uuid| {
+        if payouts.contains(payment) {
+            Kind::Settlement
+        } else {
+            Kind::Payment
+        }
+    };
     for row in load::<PaymentRow>(conn, PaymentRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
         let of = (row.creditor_id, row.collector.as_str(), row.currency.as_str());
-        adding.sum(of, -1, "received", row.amount_minor);
+        adding.all(of, -1, &ledger::of_payment(Kind::of(&row.kind), row.amount_minor));
     }
     for row in load::<ReversalRow>(conn, ReversalRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
         let of = (row.creditor_id, row.collector.as_str(), row.currency.as_str());
-        adding.sum(of, -1, "reversed", row.amount_minor);
+        adding.all(of, -1, &ledger::of_reversal(kind(&row.payment_id), row.amount_minor));
     }
     for row in load::<FundsRow>(conn, FundsRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
         let of = (row.creditor_id, row.collector.as_str(), row.currency.as_str());
-        adding.sum(of, row.partition_no, "assigned", row.amount_minor);
+        let parts = ledger::of_funds(kind(&row.payment_id), row.amount_minor);
+        adding.all(of, row.partition_no, &parts);
     }
     for row in load::<WithdrawalRow>(conn, WithdrawalRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
         let of = (row.creditor_id, row.collector.as_str(), row.currency.as_str());
-        adding.sum(of, row.partition_no, "assigned", row.amount_minor.saturating_neg());
+        let parts = ledger::of_withdrawal(kind(&row.payment_id), row.amount_minor);
+        adding.all(of, row.partition_no, &parts);
     }
     for row in load::<DepositMoveRow>(conn, DepositMoveRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
         let of = (row.creditor_id, row.collector.as_str(), row.currency.as_str());
-        adding.sum(of, -1, "unidentified", row.delta_minor);
+        adding.all(of, -1, &ledger::of_move(kind(&row.payment_id), row.delta_minor));
     }
     for row in load::<OutgoingRow>(conn, OutgoingRow::TABLE, calendar, from, to).await? {
         adding.row(&row);
@@ -210,7 +234,7 @@ fn certified((key, (amount_minor, count)): (Key, (i64, i64))) -> anyhow::Result<
 }
 
 /// What holds over all rows, closed or not: each statement names its rule and gives the ids that break it.
-const CHECKS: [(&str, &str); 13] = [
+const CHECKS: [(&str, &str); 14] = [
     (
         "a deposit's remainder is the sum of its moves",
         "SELECT d.payment_id::text FROM deposit d LEFT JOIN deposit_move m USING (payment_id)
@@ -230,6 +254,10 @@ const CHECKS: [(&str, &str); 13] = [
         "funds, reversals and moves are of a known payment",
         "SELECT payment_id::text FROM (SELECT payment_id FROM funds UNION ALL SELECT payment_id FROM reversal UNION ALL SELECT payment_id FROM deposit_move) x
          WHERE NOT EXISTS (SELECT FROM payment p WHERE p.payment_id = x.payment_id)",
+    ),
+    (
+        "of a provider's payout only a person assigns",
+        "SELECT f.funds_id::text FROM funds f JOIN payment p USING (payment_id) WHERE p.kind = 'settlement' AND f.decided_by IS NULL",
     ),
     (
         "a withdrawal takes away exactly its funds",

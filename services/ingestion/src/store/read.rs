@@ -32,9 +32,11 @@ pub struct PaymentView {
     pub value_on: NaiveDate,
     /// When its raw bytes were stored.
     pub received_at: DateTime<Utc>,
-    /// What is not assigned to any account.
+    /// What is not assigned to any account; 0 for a settlement.
     pub unidentified_minor: i64,
-    /// Why it is not, where it is not: `nothing_named`, `ambiguous`, `less_than_named`, `more_than_named`,
+    /// Of a settlement what stands outside received = assigned + unidentified + returned; 0 for a payment.
+    pub settlement_minor: i64,
+    /// Why it is not assigned, where it is not: `nothing_named`, `ambiguous`, `less_than_named`, `more_than_named`,
     /// `amounts_not_said`, `batch`, `own_debit_returned`, `settlement`.
     pub unidentified_reason: Option<String>,
     /// References of the first sighting.
@@ -62,7 +64,9 @@ impl From<String> for Listed {
 pub async fn payment(conn: &mut PgConnection, id: Uuid) -> Result<Option<PaymentView>, sqlx::Error> {
     sqlx::query_as(
         "SELECT p.payment_id, p.creditor_id, c.code AS creditor, p.channel, p.collector, p.kind, p.currency, p.amount_minor, p.booked_on,
-                p.value_on, p.received_at, COALESCE(d.remaining_minor, 0) AS unidentified_minor,
+                p.value_on, p.received_at,
+                CASE WHEN p.kind = 'payment' THEN COALESCE(d.remaining_minor, 0) ELSE 0 END AS unidentified_minor,
+                CASE WHEN p.kind = 'settlement' THEN COALESCE(d.remaining_minor, 0) ELSE 0 END AS settlement_minor,
                 CASE WHEN d.remaining_minor > 0 THEN d.reason END AS unidentified_reason, p.refs AS references, p.raw_id
          FROM payment p JOIN creditor c USING (creditor_id) LEFT JOIN deposit d USING (payment_id) WHERE p.payment_id = $1",
     )
@@ -211,13 +215,14 @@ pub struct DepositView {
     pub creditor: String,
     /// Bank account or `provider:merchant`.
     pub collector: String,
-    /// `payment`, or `settlement` for a provider's payout, which is not for accounts.
+    /// `payment`, or `settlement` for a provider's payout of money that was counted already: shown, outside the day's equation,
+    /// and assigned only by a person who says that it counts as received.
     pub kind: String,
     /// ISO 4217 code.
     pub currency: String,
     /// The payment's amount in minor units.
     pub amount_minor: i64,
-    /// What of it is unidentified.
+    /// What of it no account has.
     pub remaining_minor: i64,
     /// Why.
     pub reason: String,

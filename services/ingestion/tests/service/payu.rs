@@ -7,12 +7,12 @@ use testkit::eventually;
 use super::camt::{entry, statement};
 use super::world::{API_KEY, MERCHANT, PATIENCE, World, sum};
 
-struct Notice {
-    reference: &'static str,
-    order: &'static str,
-    transaction: &'static str,
-    value: &'static str,
-    state: &'static str,
+pub struct Notice {
+    pub reference: &'static str,
+    pub order: &'static str,
+    pub transaction: &'static str,
+    pub value: &'static str,
+    pub state: &'static str,
 }
 
 impl Notice {
@@ -40,14 +40,14 @@ impl Notice {
         ]
     }
 
-    async fn send(&self, world: &World) -> u16 {
+    pub async fn send(&self, world: &World) -> u16 {
         let form = self.form();
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         world.webhook(&form).await
     }
 }
 
-const PAID: Notice = Notice {
+pub const PAID: Notice = Notice {
     reference: "C-1001",
     order: "846116081",
     transaction: "52f5e22d-5f2f-4547-ab26-c566ccbb6763",

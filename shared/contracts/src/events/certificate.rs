@@ -27,7 +27,7 @@ pub struct JournalPosted {
     pub partition: i32,
     /// The legal entity that is owed, UUIDv5 of its code.
     pub creditor_id: CreditorId,
-    /// Ledger account in snake case, e.g. `bank`, `unidentified`, `assigned`, `items`, `credit`.
+    /// Ledger account in snake case, e.g. `bank`, `unidentified`, `assigned`, `settlement`, `items`, `credit`.
     pub ledger_account: String,
     /// ISO 4217 code of all `_minor` fields of this record, e.g. `RON`.
     pub currency: Currency,
@@ -52,7 +52,7 @@ pub struct CertifiedSum {
     pub partition: Option<i32>,
     /// ISO 4217 code of all `_minor` fields of this record, e.g. `RON`.
     pub currency: Currency,
-    /// Which sum. ingestion: received, reversed, assigned, unidentified, returned, seen_again, outgoing, pending.
+    /// Which sum. ingestion: received, reversed, assigned, unidentified, returned, settlement, seen_again, outgoing, pending.
     /// allocation: funds_in, allocated, credit, guarantees, refunded, parked, issued, charged, credited,
     /// written_off, settled, open. billing: issued, credited.
     pub name: String,

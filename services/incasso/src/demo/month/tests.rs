@@ -29,6 +29,7 @@ fn the_demo_has_the_promised_size() {
     let payments: i64 = month.expected.currencies.values().map(|sums| sums.payments).sum();
     assert!((23_500..=26_500).contains(&payments), "{payments}");
     assert_eq!(month.shown.len(), 3);
+    assert!(month.expected.currencies["COP"].settlement_minor > 0);
     for sums in month.expected.currencies.values() {
         for amount in [
             sums.reversed_minor,
