@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runtime::terminal::{Patient, complain};
 
 use crate::proof::ProofArgs;
 use crate::{demo, inspect, proof, run, topics};
@@ -88,21 +89,20 @@ pub fn wait_for(command: impl Future<Output = ExitCode>) -> ExitCode {
             code
         }
         Err(error) => {
-            eprintln!("incasso: {error}");
+            complain(format!("incasso: {error}"));
             ExitCode::from(FAILED)
         }
     }
 }
 
-/// Runs a command that only writes. A reader that has seen enough (`| head`) is no failure.
+/// Runs a command that only writes. A reader that has seen enough (`| head`) is no failure, and changes no exit code.
 fn written(command: impl FnOnce(&mut dyn io::Write) -> io::Result<u8>) -> ExitCode {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(Patient::new(io::stdout().lock()));
     let told = command(&mut out).and_then(|code| out.flush().map(|()| code));
     match told {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("incasso: {error}");
+            complain(format!("incasso: {error}"));
             ExitCode::from(FAILED)
         }
     }

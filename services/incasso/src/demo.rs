@@ -31,6 +31,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use kernel::Timestamp;
+use runtime::terminal::{complain, say};
 use runtime::{CancellationToken, Clock as _, ManualClock, RuntimeConfig, SystemClock};
 use stack::{Options, Stack};
 
@@ -77,7 +78,7 @@ pub async fn command(args: DemoArgs) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("incasso: {error:#}");
+    complain(format!("incasso: {error:#}"));
     ExitCode::from(FAILED)
 }
 
@@ -100,7 +101,7 @@ async fn demo(args: &DemoArgs, started: Instant, stop: &CancellationToken) -> an
     let (stack, month) = tokio::join!(Stack::start(Options::new("demo")), made);
     let (stack, mut month) = (stack?, month??);
     for line in stack.started() {
-        eprintln!("demo: {line}");
+        complain(format!("demo: {line}"));
     }
     let all = place.settings(&stack, &month).await?;
     let settings = all.billing.runtime.clone();
@@ -152,7 +153,7 @@ async fn through(
     let (answers, _) = answers.context("the month broke off")?;
     let outcome = outcome::read(outside, answers, started.elapsed().as_secs(), place.inputs()).await?;
     if !args.json {
-        eprintln!("demo: done after {} s", outcome.seconds);
+        complain(format!("demo: done after {} s", outcome.seconds));
     }
     Ok(outcome)
 }
@@ -167,16 +168,16 @@ async fn tell_all(
 ) -> anyhow::Result<bool> {
     let problems = outcome.problems(&month.expected);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(outcome)?);
+        say(serde_json::to_string_pretty(outcome)?);
     } else {
-        println!("{}\nThree payments in words", tell::table(outcome));
+        say(format!("{}\nThree payments in words", tell::table(outcome)));
         for shown in &month.shown {
-            println!("\n{}", tell::explain(outside, shown).await?.trim_end());
+            say(format!("\n{}", tell::explain(outside, shown).await?.trim_end()));
         }
-        println!("{}", tell::further(outside, place, !args.once));
+        say(tell::further(outside, place, !args.once));
     }
     for problem in &problems {
-        eprintln!("demo: NOT AS IT MUST BE: {problem}");
+        complain(format!("demo: NOT AS IT MUST BE: {problem}"));
     }
     Ok(problems.is_empty())
 }
@@ -184,7 +185,7 @@ async fn tell_all(
 /// Stops the services and removes what the run left on the servers.
 async fn end(services: Services, place: &Place, stack: &Stack, settings: &RuntimeConfig) {
     if let Err(error) = services.stop().await {
-        eprintln!("demo: while stopping: {error:#}");
+        complain(format!("demo: while stopping: {error:#}"));
     }
     place.clean(stack, settings).await;
 }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use runtime::config::KafkaConfig;
+use runtime::terminal::{complain, say};
 use runtime::{Secret, Settings};
 
 use published::Published;
@@ -64,7 +65,7 @@ pub async fn command(args: ProofArgs) -> ExitCode {
     match checked {
         Ok(report) => {
             let text = if args.json { report.json() } else { report.words() };
-            println!("{text}");
+            say(text);
             if report.holds {
                 ExitCode::SUCCESS
             } else {
@@ -73,12 +74,10 @@ pub async fn command(args: ProofArgs) -> ExitCode {
         }
         Err(error) => {
             if args.json {
-                println!(
-                    "{:#}",
-                    serde_json::json!({ "holds": null, "error": format!("{error:#}") })
-                );
+                let found = serde_json::json!({ "holds": null, "error": format!("{error:#}") });
+                say(format!("{found:#}"));
             } else {
-                eprintln!("cannot be checked: {error:#}");
+                complain(format!("cannot be checked: {error:#}"));
             }
             ExitCode::from(2)
         }

@@ -7,6 +7,7 @@ use allocation::Allocation;
 use billing::Billing;
 use ingestion::Ingestion;
 use runtime::config::{ConfigError, Sources};
+use runtime::terminal::{complain, say};
 use runtime::{Overrides, Running, RuntimeConfig, Service, Settings, start, telemetry};
 use serde_json::json;
 
@@ -230,9 +231,9 @@ pub fn command(args: &RunArgs) -> ExitCode {
     match loaded {
         Err(error) => {
             if args.check && args.json {
-                println!("{:#}", json!({ "ok": false, "problems": error.problems }));
+                say(format!("{:#}", json!({ "ok": false, "problems": error.problems })));
             } else {
-                eprintln!("incasso: wrong settings\n{error}");
+                complain(format!("incasso: wrong settings\n{error}"));
             }
             ExitCode::from(WRONG_SETTINGS)
         }
@@ -251,11 +252,11 @@ fn print_settings(all: &All, json: bool) {
             .into_iter()
             .map(|(service, text)| (service.to_owned(), text.into()))
             .collect();
-        println!("{:#}", json!({ "ok": true, "settings_toml": settings }));
+        say(format!("{:#}", json!({ "ok": true, "settings_toml": settings })));
         return;
     }
     for (service, text) in all.describe() {
-        println!("# {service}: settings in effect\n{text}");
+        say(format!("# {service}: settings in effect\n{text}"));
     }
 }
 
@@ -281,7 +282,7 @@ async fn serve(all: All) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "ended");
-            eprintln!("incasso: {error:#}");
+            complain(format!("incasso: {error:#}"));
             ExitCode::from(FAILED)
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::auth::Tokens;
 use crate::config::{Settings, Sources};
+use crate::terminal::{complain, say};
 use crate::{Overrides, Service, shutdown, start, telemetry};
 
 /// Exit code for wrong arguments or settings; 1 is a failure while running.
@@ -23,11 +24,11 @@ pub fn main<S: Service>() -> ExitCode {
 pub fn main_with<S: Service>(args: impl IntoIterator<Item = String>) -> ExitCode {
     match parse(args) {
         Ok(Command::Help) => {
-            print!("{}", help(S::NAME));
+            say(help(S::NAME).trim_end());
             ExitCode::SUCCESS
         }
         Ok(Command::Version) => {
-            println!("{} {}", S::NAME, env!("CARGO_PKG_VERSION"));
+            say(format!("{} {}", S::NAME, env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
         Ok(Command::Check(file)) => check::<S>(file),
@@ -36,7 +37,7 @@ pub fn main_with<S: Service>(args: impl IntoIterator<Item = String>) -> ExitCode
             Err(code) => code,
         },
         Err(problem) => {
-            eprintln!("{problem}\n\n{}", help(S::NAME));
+            complain(format!("{problem}\n\n{}", help(S::NAME)));
             ExitCode::from(WRONG_SETTINGS)
         }
     }
@@ -98,7 +99,7 @@ Exit codes: 0 ended as asked, 1 failed, 2 wrong arguments or settings.
 fn load<S: Service>(file: Option<PathBuf>) -> Result<Settings<S::Config>, ExitCode> {
     let loaded = Sources::read(file.as_deref()).and_then(|sources| Settings::load_for(&sources, S::NAME));
     loaded.map_err(|error| {
-        eprintln!("{}: wrong settings\n{error}", S::NAME);
+        complain(format!("{}: wrong settings\n{error}", S::NAME));
         ExitCode::from(WRONG_SETTINGS)
     })
 }
@@ -108,7 +109,7 @@ fn check<S: Service>(file: Option<PathBuf>) -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    print!("{}", settings.describe(S::NAME));
+    say(settings.describe(S::NAME).trim_end());
     let tokens = Tokens::open(&settings.runtime.tokens);
     match tokens
         .map_err(anyhow::Error::from)
@@ -116,15 +117,15 @@ fn check<S: Service>(file: Option<PathBuf>) -> ExitCode {
     {
         Ok(tokens) => {
             if tokens.count() == 0 {
-                eprintln!(
+                complain(format!(
                     "{}: there are no tokens: nobody may call a route that needs one",
                     S::NAME
-                );
+                ));
             }
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{}: wrong settings\n{error:#}", S::NAME);
+            complain(format!("{}: wrong settings\n{error:#}", S::NAME));
             ExitCode::from(WRONG_SETTINGS)
         }
     }
@@ -139,7 +140,7 @@ fn run<S: Service>(settings: Settings<S::Config>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(service = S::NAME, error = format!("{error:#}"), "ended");
-            eprintln!("{}: {error:#}", S::NAME);
+            complain(format!("{}: {error:#}", S::NAME));
             ExitCode::FAILURE
         }
     }

@@ -10,7 +10,7 @@
 //! | `inbox`, `outbox`, `relay` | each message once in, each message in order out |
 //! | `parked`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
 //! | `marker`, `close_partition`, `close_whole`, `announce`, `certificate` | the day closes in order |
-//! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `entry` | the edges |
+//! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `terminal`, `entry` | the edges |
 
 pub mod announce;
 pub mod auth;
@@ -48,6 +48,7 @@ pub mod shutdown;
 mod start;
 pub mod stored;
 pub mod telemetry;
+pub mod terminal;
 pub mod topics;
 mod tx;
 mod waiting;

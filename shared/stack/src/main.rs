@@ -2,6 +2,8 @@
 //!
 //! `cargo run --package stack -- [NAME]` prints the addresses as `KEY=value` lines.
 
+use std::io::{self, Write as _};
+
 use stack::{Options, Stack};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,8 +13,13 @@ async fn main() -> anyhow::Result<()> {
     for line in stack.started() {
         eprintln!("{line}");
     }
-    println!("INCASSO_KAFKA={}", stack.kafka());
-    println!("DATABASE_URL={}", stack.postgres());
+    // Whoever reads the addresses may close the pipe after them.
+    let _ = writeln!(
+        io::stdout(),
+        "INCASSO_KAFKA={}\nDATABASE_URL={}",
+        stack.kafka(),
+        stack.postgres()
+    );
     eprintln!("It ends with Ctrl-C.");
     tokio::signal::ctrl_c().await?;
     Ok(())

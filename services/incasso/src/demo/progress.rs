@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kernel::BusinessDate;
+use runtime::terminal::complain;
 
 use super::model::DayInputs;
 
@@ -30,7 +31,7 @@ impl Progress {
     /// Says what happens now.
     pub fn say(&self, line: &str) {
         if self.bar.is_hidden() {
-            eprintln!("demo: {line}");
+            complain(format!("demo: {line}"));
         } else {
             self.bar.set_message(line.to_owned());
         }
@@ -46,7 +47,7 @@ impl Progress {
         );
         if self.bar.is_hidden() {
             if on.day() == 1 || on.day().is_multiple_of(5) {
-                eprintln!("demo: {line}");
+                complain(format!("demo: {line}"));
             }
         } else {
             self.bar.set_message(line);
