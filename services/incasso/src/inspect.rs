@@ -8,8 +8,8 @@ use std::path::Path;
 use ingestion::formats::inspection::{Inspection, Outcome, ProblemList, ProblemView, write_json};
 use ingestion::formats::problem::decimal;
 use ingestion::formats::{
-    Entry, Event, MAX_FILE, Part, Proof, ReadError, Refusal, RefusalReason, StatementEnd, StatementHeader, Status,
-    Summary, Verdict, check, read,
+    Entry, Event, MAX_FILE, Part, ReadError, Refusal, RefusalReason, StatementEnd, StatementHeader, Status, Summary,
+    Verdict, check, read_settled,
 };
 
 /// Reads `file` and writes what it says to `out`: for people, or as JSON.
@@ -99,8 +99,8 @@ fn unreadable(file: &Path, error: &io::Error, json: bool, out: &mut dyn Write) -
 
 /// The report for people. One reading decides whether the file is refused, the second tells.
 fn tell(mut input: BufReader<File>, out: &mut dyn Write) -> io::Result<Outcome> {
-    let summary = match check(&mut input) {
-        Ok(summary) => summary,
+    let (summary, pages) = match check(&mut input) {
+        Ok(checked) => checked,
         Err(ReadError::Refused(refusal)) => return refused(&refusal, out),
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
     };
@@ -109,7 +109,7 @@ fn tell(mut input: BufReader<File>, out: &mut dyn Write) -> io::Result<Outcome> 
         out,
         problems: ProblemList::default(),
     };
-    match read(input, &mut |event| report.event(event)) {
+    match read_settled(input, &pages, &mut |event| report.event(event)) {
         Ok(_) => {}
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
         // It was read a moment ago: the file was changed in between.
@@ -269,7 +269,7 @@ impl Report<'_> {
         if end.booked + end.pending + end.info == 0 {
             writeln!(self.out, "  no entries")?;
         }
-        writeln!(self.out, "\n  Balance proof {}", word(&end.proof))?;
+        writeln!(self.out, "\n  Balance proof {}", word(end))?;
         let Some(currency) = end.header.currency else {
             return Ok(());
         };
@@ -288,7 +288,8 @@ impl Report<'_> {
             "{}",
             line("+", Some(decimal(end.proof.booked_minor, currency)), &booked)
         )?;
-        if let Some(opening) = end.proof.opening {
+        // The balances of a page may be those of the whole: then its own sum says nothing.
+        if let Some(opening) = end.proof.opening.filter(|_| end.together.is_empty() && !end.undecided) {
             let sum = i128::from(opening.minor()).saturating_add(end.proof.booked_minor);
             writeln!(
                 self.out,
@@ -315,11 +316,13 @@ impl Report<'_> {
     }
 }
 
-fn word(proof: &Proof) -> &'static str {
-    match proof.verdict {
-        Verdict::Holds => "holds",
-        Verdict::Fails => "FAILS",
-        Verdict::Absent => "is absent: an opening or closing balance is missing",
+fn word(end: &StatementEnd) -> String {
+    match (end.proof.verdict, end.together.as_slice()) {
+        (Verdict::Holds, [first, .., last]) => format!("holds over pages {first} to {last} together"),
+        (Verdict::Holds, _) => "holds".to_owned(),
+        (Verdict::Fails, _) => "FAILS".to_owned(),
+        (Verdict::Absent, _) if end.undecided => "waits for the other pages of the statement".to_owned(),
+        (Verdict::Absent, _) => "is absent: an opening or closing balance is missing".to_owned(),
     }
 }
 

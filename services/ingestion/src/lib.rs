@@ -101,4 +101,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "money",
         sql: include_str!("../migrations/0003_money.sql"),
     },
+    Migration {
+        version: 4,
+        name: "pages",
+        sql: include_str!("../migrations/0004_pages.sql"),
+    },
 ];

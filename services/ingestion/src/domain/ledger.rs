@@ -352,6 +352,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn what_rows_add_to_the_sums() {
         use Kind::{Payment, Settlement};
         // name, rows, what they come to

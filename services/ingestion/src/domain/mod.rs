@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`entry`] | what a bank entry is: payment, settlement, reversal, outgoing, pending |
 //! | [`keys`] | whether a statement or an entry was seen before |
+//! | [`pages`] | whether pages of one statement prove each other |
 //! | [`tokens`] | which texts of a payment may be references |
 //! | [`identify`] | whose a payment is |
 //! | [`payu`] | what a PayU confirmation says |
@@ -17,5 +18,6 @@ pub mod entry;
 pub mod identify;
 pub mod keys;
 pub mod ledger;
+pub mod pages;
 pub mod payu;
 pub mod tokens;

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use serde::Serialize;
 
 use super::problem::{Place, Problem, ReadError, Refusal};
-use super::{Entry, Event, Party, StatementEnd, StatementHeader, check, read};
+use super::{Entry, Event, Party, StatementEnd, StatementHeader, check, read_settled};
 
 /// Problems beyond this many are counted, not listed.
 pub const MAX_PROBLEMS: usize = 1000;
@@ -221,11 +221,16 @@ impl ProblemList {
 ///
 /// # Errors
 /// Only of the input; a refused file is an [`Inspection`] too.
-pub fn inspect(input: impl Read + Seek) -> io::Result<Inspection> {
+pub fn inspect(mut input: impl Read + Seek) -> io::Result<Inspection> {
+    let (summary, pages) = match check(&mut input) {
+        Ok(checked) => checked,
+        Err(ReadError::Refused(refusal)) => return Ok(refused(&refusal)),
+        Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
+    };
     let mut statements = Vec::new();
     let mut entries = Vec::new();
     let mut problems = ProblemList::default();
-    let result = read(input, &mut |event| {
+    let result = read_settled(input, &pages, &mut |event| {
         match event {
             Event::StatementStart(_) => {}
             Event::Entry(entry) => entries.push(EntryView::from(&*entry)),
@@ -241,7 +246,7 @@ pub fn inspect(input: impl Read + Seek) -> io::Result<Inspection> {
         Ok::<(), io::Error>(())
     });
     match result {
-        Ok(summary) => {
+        Ok(_) => {
             let outcome = if summary.quarantined > 0 {
                 Outcome::Quarantined
             } else {
@@ -275,8 +280,8 @@ fn refused(refusal: &Refusal) -> Inspection {
 /// # Errors
 /// Of the input or the output.
 pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Result<Outcome> {
-    let format = match check(&mut input) {
-        Ok(summary) => summary.format.to_string(),
+    let (summary, pages) = match check(&mut input) {
+        Ok(checked) => checked,
         Err(ReadError::Refused(refusal)) => {
             serde_json::to_writer_pretty(&mut *out, &refused(&refusal))?;
             writeln!(out)?;
@@ -287,7 +292,7 @@ pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Resul
     write!(
         out,
         "{{\n  \"format\": {},\n  \"statements\": [",
-        serde_json::to_string(&format)?
+        serde_json::to_string(&summary.format.to_string())?
     )?;
     let mut writer = JsonWriter {
         out,
@@ -295,12 +300,12 @@ pub fn write_json(mut input: impl Read + Seek, out: &mut dyn Write) -> io::Resul
         entries: 0,
         problems: ProblemList::default(),
     };
-    let summary = match read(input, &mut |event| writer.event(event)) {
-        Ok(summary) => summary,
+    match read_settled(input, &pages, &mut |event| writer.event(event)) {
+        Ok(_) => {}
         Err(ReadError::Io(error) | ReadError::Receiver(error)) => return Err(error),
         // It was read a moment ago: the file was changed in between.
         Err(ReadError::Refused(refusal)) => return Err(io::Error::other(refusal)),
-    };
+    }
     let JsonWriter { out, problems, .. } = writer;
     writeln!(
         out,

@@ -9,6 +9,7 @@
 
 mod camt;
 pub mod inspection;
+pub mod pages;
 pub mod problem;
 mod source;
 mod xml;
@@ -16,10 +17,11 @@ mod xml;
 use std::io::{self, Read, Seek, SeekFrom};
 
 pub use camt::model::{
-    Balance, BankCode, Batch, CopyKind, Entry, Event, Format, Page, Part, Party, Proof, Reference, ReferenceKind,
-    Return, StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
+    Balance, BankCode, Batch, CopyKind, Entry, Event, Format, Page, PageOf, Part, Party, Proof, Reference,
+    ReferenceKind, Return, StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
 };
 pub use inspection::{Inspection, inspect};
+pub use pages::Pages;
 pub use problem::{Place, Problem, ProblemKind, ProofFailure, ReadError, Refusal, RefusalReason};
 pub use source::{MAX_FILE, MAX_TOKEN, Sniffed, sniff};
 pub use xml::{MAX_DEPTH, MAX_TEXT};
@@ -53,10 +55,39 @@ pub fn read_sniffed<E>(
     camt::read(input, sniffed, sink)
 }
 
-/// A sink that only wants to know whether a file can be read.
+/// Reads a file to its end, to know whether it can be read and what pages of one statement come to together.
 ///
 /// # Errors
 /// As [`read`], without a receiver's error.
-pub fn check(input: impl Read + Seek) -> Result<Summary, ReadError<io::Error>> {
-    read(input, &mut |_| Ok(()))
+pub fn check(input: impl Read + Seek) -> Result<(Summary, Pages), ReadError<io::Error>> {
+    let mut pages = Pages::default();
+    let mut summary = read(input, &mut |event| {
+        if let Event::StatementEnd(end) = event {
+            pages.note(&end);
+        }
+        Ok(())
+    })?;
+    summary.quarantined = summary.quarantined.saturating_add(pages.judge());
+    Ok((summary, pages))
+}
+
+/// As [`read`], with what [`check`] found of pages.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_settled<E>(
+    input: impl Read + Seek,
+    pages: &Pages,
+    sink: &mut dyn FnMut(Event) -> Result<(), E>,
+) -> Result<Summary, ReadError<E>> {
+    read(input, &mut |event| match event {
+        Event::StatementEnd(mut end) => {
+            if let Some(problem) = pages.settle(&mut end) {
+                let statement = Some(end.header.index);
+                sink(Event::Problem { statement, problem })?;
+            }
+            sink(Event::StatementEnd(end))
+        }
+        other => sink(other),
+    })
 }

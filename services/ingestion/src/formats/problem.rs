@@ -141,6 +141,16 @@ pub enum ProblemKind {
     /// More balances than are kept.
     #[error("the statement has more than {0} balances")]
     TooManyBalances(usize),
+    /// A page that does not prove itself, and whose neighbour is not here.
+    #[error(
+        "this is page {number} of several whose balances are of the whole statement, and page {missing} is not here"
+    )]
+    PageWaits {
+        /// Its number.
+        number: u64,
+        /// A page that is missing.
+        missing: u64,
+    },
     /// The balance proof fails.
     #[error("the balance proof fails: {0}")]
     ProofFails(ProofFailure),
@@ -159,7 +169,7 @@ pub struct ProofFailure {
     pub left_out: u64,
     /// It would hold if every reversal counted the other way round (the bank writes the direction of the original).
     pub holds_if_reversals_flip: bool,
-    /// The statement is one page of several.
+    /// The sum is over all pages of the statement.
     pub paged: bool,
 }
 
@@ -178,6 +188,9 @@ impl fmt::Display for ProofFailure {
             decimal(found, currency),
             closing
         )?;
+        if self.paged {
+            f.write_str(" (over all pages)")?;
+        }
         if self.left_out > 0 {
             write!(f, " ({} booked entries are not in the sum)", self.left_out)?;
         }
@@ -212,6 +225,7 @@ impl ProblemKind {
                 | Self::UnknownVersion(_)
                 | Self::CurrencyAssumed { .. }
                 | Self::SignProven
+                | Self::PageWaits { .. }
         )
     }
 
@@ -229,6 +243,9 @@ impl ProblemKind {
                 "Nothing, if it is the account's currency; else ask the bank to send Acct/Ccy."
             }
             Self::SignProven => "Nothing: the arithmetic is unambiguous.",
+            Self::PageWaits { .. } => {
+                "Send the missing pages, too, in whatever order: all are booked as soon as they prove each other."
+            }
             Self::NoAccount => "Ask the bank for a statement with Acct/Id before its entries.",
             Self::UnknownCurrency(_) => "Ask the bank for a corrected statement.",
             Self::ForeignEntry { .. } | Self::CurrencyContradicted { .. } => {
@@ -250,7 +267,7 @@ impl ProblemKind {
                 "It would hold if reversals counted the other way round: ask the bank to write the real direction in CdtDbtInd."
             }
             Self::ProofFails(failure) if failure.paged => {
-                "This is one page of several whose balances are of the whole: ask the bank for interim balances per page, or one page."
+                "All pages are here and an entry is missing, doubled or wrong on one of them: ask the bank for a corrected statement."
             }
             Self::ProofFails(_) => "An entry is missing, doubled or wrong: ask the bank for a corrected statement.",
         }

@@ -167,11 +167,17 @@ async fn begin(chunk: &Chunk<'_>, statement: Option<&Statement>) -> Result<Optio
     let collector = collector.ok_or_else(|| anyhow::anyhow!("a proved statement's bank account is not known"))?;
     let others = statements::neighbours(&mut conn, statement).await?;
     let periods: Vec<_> = others.iter().map(Statement::period).collect();
-    let apart: Vec<Uuid> = disjoint(&statement.period(), &periods)
+    let mut apart: Vec<Uuid> = disjoint(&statement.period(), &periods)
         .into_iter()
         .filter_map(|at| others.get(at))
         .map(|other| other.statement_id)
         .collect();
+    // Pages that were proved together hold different bookings, whatever their balances and numbers say.
+    let id = statement.statement_id;
+    let pages = others
+        .iter()
+        .filter(|other| statement.pages_with.contains(&other.statement_id) || other.pages_with.contains(&id));
+    apart.extend(pages.map(|other| other.statement_id));
     let taken = if apart.is_empty() {
         Vec::new()
     } else {
@@ -219,6 +225,7 @@ impl Chunk<'_> {
         }
         if end_of_file {
             raw::set_state(tx.conn(), self.item.raw_id, "done", None, &json!([]), now).await?;
+            raw::reopen_own_pages(tx.conn(), self.item.raw_id).await?;
         } else {
             raw::set_half_booked(tx.conn(), self.item.raw_id).await?;
             raw::renew(tx.conn(), self.item.raw_id).await?;
@@ -421,17 +428,24 @@ impl Chunk<'_> {
     }
 }
 
-/// A statement whose balances prove it covers its days.
+/// A statement whose balances prove it covers its days; one in pages, when all of them are here.
 async fn cover(tx: &mut Tx, statement: &Statement) -> Result<(), Failure> {
-    let Some(closing_on) = statement.closing_on.filter(|_| statement.proof == "holds") else {
+    if statement.proof != "holds" || !statement.covers {
+        return Ok(());
+    }
+    let mut all = statements::by_ids(tx.conn(), &statement.pages_with).await?;
+    all.push(statement.clone());
+    all.sort_by_key(|page| page.page_no);
+    let (Some(first), Some(closing_on)) = (all.first(), all.iter().filter_map(|page| page.closing_on).max()) else {
         return Ok(());
     };
-    let chained = statements::chained_on(tx.conn(), statement)
+    let chained = statements::chained_on(tx.conn(), first)
         .await?
         .map(from_naive)
         .transpose()?;
-    let booked = statement.first_booked_on.map(from_naive).transpose()?;
-    let from = statement.from_on.map(from_naive).transpose()?;
+    let earliest = |of: fn(&Statement) -> Option<chrono::NaiveDate>| all.iter().filter_map(of).min();
+    let booked = earliest(|page| page.first_booked_on).map(from_naive).transpose()?;
+    let from = earliest(|page| page.from_on).map(from_naive).transpose()?;
     let days = days_of(
         from,
         chained.map(kernel::BusinessDate::succ),

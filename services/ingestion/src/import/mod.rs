@@ -4,6 +4,7 @@
 mod book;
 pub mod folders;
 mod map;
+mod pages;
 mod prove;
 mod task;
 

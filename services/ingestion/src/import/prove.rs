@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::pages::settle_pages;
 use super::{MAX_AMOUNT_MINOR, map};
 use crate::domain::keys::{Dates, statement_key};
 use crate::domain::tokens::normalise;
 use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, Verdict};
 use crate::store::raw::{self, Raw};
 use crate::store::registry;
-use crate::store::statements::{self, Statement};
+use crate::store::statements::{self, AWAITS_PAGES, PROOF_FAILS, Statement};
 
 /// Problems of one statement that are kept; more of the same help nobody.
 const MAX_PROBLEMS: usize = 50;
@@ -96,9 +97,10 @@ async fn keep(
     found: Vec<Statement>,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<Outcome, Failure> {
-    for mut statement in found {
-        if statement.state == "proved" {
-            let reason = against_registry(tx, item, &statement).await?;
+    let mut found = found;
+    for statement in &mut found {
+        if statement.state == "proved" || statement.reason.as_deref() == Some(AWAITS_PAGES) {
+            let reason = against_registry(tx, item, statement).await?;
             if let Some((reason, problem)) = reason {
                 statement.state = "quarantined".to_owned();
                 statement.reason = Some(reason.to_owned());
@@ -107,12 +109,16 @@ async fn keep(
                 }
             }
         }
+    }
+    let waiting = settle_pages(tx, item.raw_id, &mut found).await?;
+    for mut statement in found {
         if let Some((earlier, content)) = statements::with_key(tx.conn(), &statement).await? {
             statement.repeats = Some(earlier);
             statement.repeats_exactly = Some(content == statement.content_sha256);
         }
         statements::put(tx.conn(), &statement, at).await?;
     }
+    raw::reopen_pages(tx.conn(), &waiting).await?;
     let kept = statements::of_raw(tx.conn(), item.raw_id).await?;
     let (state, reason, outcome) = if kept.iter().any(|statement| statement.state == "proved") {
         ("proved", None, Outcome::Proved)
@@ -243,7 +249,7 @@ impl Proving {
     fn reason(&mut self, end: &StatementEnd, closing_on: Option<BusinessDate>) -> Option<&'static str> {
         let place = format!("Stmt[{}]", end.header.index);
         if end.proof.verdict == Verdict::Fails {
-            return Some("balance-proof-fails");
+            return Some(PROOF_FAILS);
         }
         if self.quarantines || end.quarantined {
             return Some("statement-has-errors");
@@ -264,7 +270,7 @@ impl Proving {
             );
             return Some("no-date");
         }
-        None
+        end.undecided.then_some(AWAITS_PAGES)
     }
 
     fn end(mut self, end: &StatementEnd, raw_id: Uuid) -> Statement {
@@ -322,6 +328,12 @@ impl Proving {
             repeats: None,
             repeats_exactly: None,
             next_entry: 0,
+            page_of: end.page.as_ref().map(|page| page.of.clone()),
+            page_no: end.page.as_ref().and_then(|page| i64::try_from(page.number).ok()),
+            page_last: end.page.as_ref().is_some_and(|page| page.last),
+            booked_minor: i64::try_from(end.proof.booked_minor).ok(),
+            pages_with: Vec::new(),
+            covers: true,
         }
     }
 }

@@ -297,6 +297,45 @@ pub async fn reopen(conn: &mut PgConnection, raw_id: Uuid) -> Result<bool, sqlx:
     Ok(opened.rows_affected() == 1)
 }
 
+/// Opens items again whose pages waited for others that are here now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reopen_pages(conn: &mut PgConnection, raws: &[Uuid]) -> Result<(), sqlx::Error> {
+    if raws.is_empty() {
+        return Ok(());
+    }
+    // Whoever books one of them at this moment finishes it after this transaction, and then sees what it did.
+    sqlx::query("SELECT FROM raw WHERE raw_id = ANY($1) ORDER BY raw_id FOR UPDATE")
+        .bind(raws)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "UPDATE raw SET state = 'received', reason = NULL, leased_until = NULL, finished_at = NULL
+         WHERE raw_id = ANY($1) AND state IN ('done', 'quarantined')",
+    )
+    .bind(raws)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Opens an item again that was finished just now, where a page in it has waited for one that came meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reopen_own_pages(conn: &mut PgConnection, raw_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE raw SET state = 'received', finished_at = NULL WHERE raw_id = $1 AND EXISTS (
+             SELECT FROM statement s JOIN statement o ON o.bank_account = s.bank_account AND o.page_of = s.page_of
+             WHERE s.raw_id = $1 AND s.state = 'quarantined' AND s.statement_id = ANY(o.pages_with))",
+    )
+    .bind(raw_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Opens again what was quarantined because this bank account or merchant was not known, or not the sender's.
 ///
 /// # Errors

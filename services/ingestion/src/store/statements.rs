@@ -59,7 +59,24 @@ pub struct Statement {
     pub repeats_exactly: Option<bool>,
     /// Entries that the second pass has done.
     pub next_entry: i64,
+    /// Of which statement it is a page, where it is one of several.
+    pub page_of: Option<String>,
+    /// Number of the page, from 1.
+    pub page_no: Option<i64>,
+    /// Whether it says that it is the last page.
+    pub page_last: bool,
+    /// Signed sum of its booked entries.
+    pub booked_minor: Option<i64>,
+    /// Other pages with which it was proved: they hold other bookings.
+    pub pages_with: Vec<Uuid>,
+    /// Whether its days are covered with it: not by a page without the others.
+    pub covers: bool,
 }
+
+/// Reason of a page that waits for others, without which it cannot be proved.
+pub const AWAITS_PAGES: &str = "awaits-other-pages";
+/// Reason of a statement whose balances contradict its entries.
+pub const PROOF_FAILS: &str = "balance-proof-fails";
 
 impl Statement {
     /// The id of the n-th statement of a raw item.
@@ -83,7 +100,7 @@ impl Statement {
 
 const COLUMNS: &str = "statement_id, raw_id, number, bank_account, statement_key, content_sha256, currency, sequence, from_at, to_at,
     opening_minor, closing_minor, from_on, closing_on, first_booked_on, last_booked_on, proof, entries, state, reason, problems,
-    repeats, repeats_exactly, next_entry";
+    repeats, repeats_exactly, next_entry, page_of, page_no, page_last, booked_minor, pages_with, covers";
 
 /// Keeps what the first pass found. A statement that is proved or booked already stays as it is: only a quarantined one is
 /// judged anew.
@@ -94,10 +111,12 @@ pub async fn put(conn: &mut PgConnection, statement: &Statement, at: DateTime<Ut
     sqlx::query(
         "INSERT INTO statement (statement_id, raw_id, number, bank_account, statement_key, content_sha256, currency, sequence, from_at,
              to_at, opening_minor, closing_minor, from_on, closing_on, first_booked_on, last_booked_on, proof, entries, state, reason,
-             problems, repeats, repeats_exactly, proved_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+             problems, repeats, repeats_exactly, page_of, page_no, page_last, booked_minor, pages_with, covers, proved_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+             $27, $28, $29, $30)
          ON CONFLICT (statement_id) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason, problems = EXCLUDED.problems,
-             repeats = EXCLUDED.repeats, repeats_exactly = EXCLUDED.repeats_exactly, proved_at = EXCLUDED.proved_at
+             repeats = EXCLUDED.repeats, repeats_exactly = EXCLUDED.repeats_exactly, proof = EXCLUDED.proof,
+             pages_with = EXCLUDED.pages_with, covers = EXCLUDED.covers, proved_at = EXCLUDED.proved_at
          WHERE statement.state = 'quarantined'",
     )
     .bind(statement.statement_id)
@@ -123,6 +142,12 @@ pub async fn put(conn: &mut PgConnection, statement: &Statement, at: DateTime<Ut
     .bind(&statement.problems)
     .bind(statement.repeats)
     .bind(statement.repeats_exactly)
+    .bind(&statement.page_of)
+    .bind(statement.page_no)
+    .bind(statement.page_last)
+    .bind(statement.booked_minor)
+    .bind(&statement.pages_with)
+    .bind(statement.covers)
     .bind(at)
     .execute(conn)
     .await?;
@@ -143,6 +168,56 @@ pub async fn with_key(conn: &mut PgConnection, statement: &Statement) -> Result<
     .bind(&statement.statement_key)
     .bind(statement.statement_id)
     .fetch_optional(conn)
+    .await
+}
+
+/// Locks the pages of one statement until the transaction ends.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock_pages(conn: &mut PgConnection, bank_account: &str, page_of: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))")
+        .bind(bank_account)
+        .bind(page_of)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Pages of a statement from other raw items that may be proved together with new ones, the oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn pages(
+    conn: &mut PgConnection,
+    raw_id: Uuid,
+    bank_account: &str,
+    page_of: &str,
+) -> Result<Vec<Statement>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM statement
+         WHERE bank_account = $1 AND page_of = $2 AND raw_id <> $3 AND (state <> 'quarantined' OR reason IN ($4, $5))
+         ORDER BY proved_at, statement_id"
+    )))
+    .bind(bank_account)
+    .bind(page_of)
+    .bind(raw_id)
+    .bind(AWAITS_PAGES)
+    .bind(PROOF_FAILS)
+    .fetch_all(conn)
+    .await
+}
+
+/// These statements, by number of the page.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Statement>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM statement WHERE statement_id = ANY($1) ORDER BY page_no, statement_id"
+    )))
+    .bind(ids)
+    .fetch_all(conn)
     .await
 }
 

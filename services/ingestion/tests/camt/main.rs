@@ -10,6 +10,7 @@
 mod build;
 mod encodings;
 mod fixtures;
+mod pages;
 mod proofs;
 mod properties;
 mod refusals;

@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod pages;
 mod payu;
 mod settlements;
 mod statements;

@@ -53,7 +53,7 @@ pub struct Summary {
     pub statements: u32,
     /// Entries handed over (details count each).
     pub entries: u64,
-    /// Statements that may not be booked.
+    /// Statements that may not be booked; pages that other pages decide are not among them.
     pub quarantined: u32,
     /// Bytes read.
     pub bytes: u64,
@@ -86,6 +86,20 @@ pub struct Page {
     pub number: String,
     /// Whether it is the last one.
     pub last: bool,
+}
+
+/// Which page of which statement this is, where it is one of several.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PageOf {
+    /// Number, from 1.
+    pub number: u64,
+    /// Whether it says that it is the last one.
+    pub last: bool,
+    /// Account, id, numbers and period: equal on the pages of one statement.
+    pub of: String,
+    /// Whether the statement counts its pages itself (`StmtPgntn`), and not only the message (`MsgPgntn`), whose other pages
+    /// may hold other statements.
+    pub own: bool,
 }
 
 /// The account of a statement.
@@ -426,4 +440,10 @@ pub struct StatementEnd {
     pub info: u64,
     /// May not be booked: the proof fails, or a problem of it quarantines.
     pub quarantined: bool,
+    /// Where it is one page of several.
+    pub page: Option<PageOf>,
+    /// The page does not prove itself: all pages together decide, see [`super::super::pages`].
+    pub undecided: bool,
+    /// Numbers of the pages that were proved together; empty where the statement proves itself.
+    pub together: Vec<u64>,
 }

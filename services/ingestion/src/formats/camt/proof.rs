@@ -1,7 +1,8 @@
 //! The balance proof: opening balance + booked entries = closing balance.
 //!
 //! Opening is the earliest `OPBD`, else the earliest `PRCD`; closing the latest `CLBD`. On a page of a longer statement
-//! banks mark the balances between pages `INTM`: they are tried where the pair without them does not hold. A balance
+//! banks mark the balances between pages `INTM`: they are tried where the pair without them does not hold; what a page does
+//! not prove by itself its neighbours may ([`crate::formats::pages`]). A balance
 //! without direction is a credit unless only a debit makes the proof hold.
 
 use kernel::{Currency, Money};
@@ -33,7 +34,7 @@ impl Sums {
     }
 
     /// The arithmetic, for people.
-    pub(super) fn failure(&self, proof: &Proof, paged: bool) -> ProofFailure {
+    pub(super) fn failure(&self, proof: &Proof) -> ProofFailure {
         let gap = match (proof.opening, proof.closing) {
             (Some(opening), Some(closing)) => i128::from(closing.minor()) - i128::from(opening.minor()) - self.booked,
             _ => 0,
@@ -44,7 +45,7 @@ impl Sums {
             closing: proof.closing,
             left_out: self.left_out,
             holds_if_reversals_flip: gap != 0 && self.left_out == 0 && gap == self.reversals.saturating_mul(-2),
-            paged,
+            paged: false,
         }
     }
 }

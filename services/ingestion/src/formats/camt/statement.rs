@@ -3,7 +3,9 @@
 use kernel::Currency;
 
 use super::entry::{EntryReader, ReadEntry, direction, read_amount, short, signed, written_date};
-use super::model::{Balance, CopyKind, Page, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime};
+use super::model::{
+    Balance, CopyKind, Page, PageOf, Proof, StatementEnd, StatementHeader, Status, Verdict, WrittenTime,
+};
 use super::proof::{Candidates, Sums, prove};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
 use crate::formats::problem::{Place, Problem, ProblemKind};
@@ -321,7 +323,8 @@ impl Statement {
         self.begin(None);
         self.read_balances();
         self.check_late_currency();
-        let (proof, kinds) = self.prove();
+        let page = page_of(&self.header);
+        let (proof, undecided, kinds) = self.prove(page.as_ref());
         for (line, element, kind) in kinds {
             self.tell(line, element, kind);
         }
@@ -332,6 +335,9 @@ impl Statement {
             pending: self.pending,
             info: self.info,
             quarantined: self.quarantined,
+            page,
+            undecided,
+            together: Vec::new(),
         }
     }
 
@@ -346,26 +352,61 @@ impl Statement {
         }
     }
 
-    fn prove(&self) -> (Proof, Vec<(u64, &'static str, ProblemKind)>) {
-        let paged = [&self.header.page, &self.header.message_page]
-            .into_iter()
-            .flatten()
-            .any(|page| !page.last || page.number.parse::<u64>().is_ok_and(|number| number > 1));
+    /// The proof, whether other pages decide it, and what there is to tell.
+    fn prove(&self, page: Option<&PageOf>) -> (Proof, bool, Vec<(u64, &'static str, ProblemKind)>) {
         let candidates = Candidates::of(&self.header.balances, self.header.currency);
         let mut kinds = Vec::new();
         for (line, kind) in candidates.foreign() {
             kinds.push((line, "Bal", kind));
         }
-        let outcome = prove(&candidates, &self.sums);
+        let sound = !self.quarantined && kinds.is_empty();
+        let mut outcome = prove(&candidates, &self.sums);
         if outcome.sign_proven {
             kinds.push((outcome.line, "Bal", ProblemKind::SignProven));
         }
+        let others_decide = page.is_some_and(|page| match outcome.proof.verdict {
+            Verdict::Holds => false,
+            Verdict::Fails => sound,
+            Verdict::Absent => sound && page.own,
+        });
+        if others_decide {
+            outcome.proof.verdict = Verdict::Absent;
+        }
         if outcome.proof.verdict == Verdict::Fails {
-            let failure = self.sums.failure(&outcome.proof, paged);
+            let failure = self.sums.failure(&outcome.proof);
             kinds.push((self.header.line, "", ProblemKind::ProofFails(failure)));
         }
-        (outcome.proof, kinds)
+        (outcome.proof, others_decide, kinds)
     }
+}
+
+/// Which page it is, where it says that there are others and of which statement.
+fn page_of(header: &StatementHeader) -> Option<PageOf> {
+    let several = |page: &Page| {
+        let number: u64 = page.number.trim().parse().ok()?;
+        (number > 1 || number == 1 && !page.last).then_some((number, page.last))
+    };
+    let own = header.page.as_ref().and_then(several);
+    let (number, last) = own.or_else(|| header.message_page.as_ref().and_then(several))?;
+    let id = header.id.as_deref()?;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let time = |time: &Option<WrittenTime>| time.as_ref().map(|time| time.text.clone()).unwrap_or_default();
+    let of = [
+        if own.is_some() { "statement" } else { "message" },
+        &header.account.number,
+        id,
+        &text(&header.sequence_number),
+        &text(&header.legal_sequence_number),
+        &time(&header.from),
+        &time(&header.to),
+    ]
+    .join("|");
+    Some(PageOf {
+        number,
+        last,
+        of,
+        own: own.is_some(),
+    })
 }
 
 impl RawBalance {
