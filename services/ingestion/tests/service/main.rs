@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod edges;
 mod pages;
 mod payu;
 mod settlements;
