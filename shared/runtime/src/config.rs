@@ -19,6 +19,7 @@ mod check;
 mod load;
 mod secret;
 mod together;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -62,7 +63,7 @@ pub struct KafkaConfig {
     pub partitions: u32,
     /// Copies of topics that are created; absent: the broker's default.
     pub replication: Option<u16>,
-    /// More settings of librdkafka, e.g. `"security.protocol" = "SASL_SSL"`. In the environment with `_` for `.`.
+    /// More settings of librdkafka, e.g. `"security.protocol" = "SASL_PLAINTEXT"`. In the environment with `_` for `.`.
     pub options: BTreeMap<String, String>,
     /// The same for values that must not be printed, e.g. `"sasl.password" = { file = "…" }`.
     pub secret_options: BTreeMap<String, Secret>,

@@ -86,6 +86,7 @@ impl KafkaConfig {
                 "kafka.options: {name} is a secret: put it under kafka.secret_options"
             ));
         }
+        problems.extend(super::transport::kafka(self));
         problems
     }
 }
@@ -99,6 +100,7 @@ impl DatabaseConfig {
         } else if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             problems.push("database.url must start with postgres://".to_owned());
         }
+        problems.extend(super::transport::database(self));
         between(
             &mut problems,
             "database.max_connections",

@@ -31,7 +31,7 @@ const FILE: &str = r#"
     bootstrap = "broker:9092"
     topic_prefix = "t."
     [kafka.options]
-    "security.protocol" = "SSL"
+    "security.protocol" = "SASL_PLAINTEXT"
     [database]
     url = "postgres://u:CANARY-1@db/{service}"
     max_connections = 8
@@ -59,7 +59,7 @@ fn problems(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
 fn one_file_suits_all_services() {
     let settings = load(FILE, &[]).unwrap();
     assert_eq!(settings.runtime.kafka.topic("a.b.v1"), "t.a.b.v1");
-    assert_eq!(settings.runtime.kafka.options["security.protocol"], "SSL");
+    assert_eq!(settings.runtime.kafka.options["security.protocol"], "SASL_PLAINTEXT");
     assert_eq!(settings.runtime.database.url.expose(), "postgres://u:CANARY-1@db/toy");
     assert_eq!(
         settings.runtime.http.listen,
