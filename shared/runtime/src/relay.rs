@@ -28,8 +28,18 @@ struct Row {
     old: bool,
 }
 
-/// Publishes until cancelled.
-pub(crate) async fn run(ctx: Context, instance: Uuid, stop: CancellationToken) -> anyhow::Result<()> {
+/// How long a relay that was asked to stop goes on publishing what is left: the next start would publish it as well, but
+/// nobody should have to wait for that while Kafka answers.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Publishes until `stop` is cancelled, then what is left: until the outbox is empty after `alone` (nobody else of this instance
+/// writes any more), for [`DRAIN`] at most.
+pub(crate) async fn run(
+    ctx: Context,
+    instance: Uuid,
+    stop: CancellationToken,
+    alone: CancellationToken,
+) -> anyhow::Result<()> {
     let woken = ctx.wake("relay");
     let sleep = Duration::from_millis(ctx.settings().worker.relay_sleep_ms);
     let mut relay = Relay {
@@ -60,6 +70,11 @@ pub(crate) async fn run(ctx: Context, instance: Uuid, stop: CancellationToken) -
             }
         }
     }
+    if tokio::time::timeout(DRAIN, relay.drain(&alone)).await.is_err() {
+        tracing::warn!("the outbox was not empty in time: the next start publishes the rest");
+    }
+    // What is still under way here may be published by another relay at once: it is the same, and nothing later.
+    relay.drop_producer();
     relay.give_back().await;
     Ok(())
 }
@@ -105,6 +120,24 @@ impl Relay {
         }
         self.ctx.point("relay.deleted").await;
         Ok(more)
+    }
+
+    /// Publishes what is left.
+    async fn drain(&mut self, alone: &CancellationToken) {
+        loop {
+            let last = alone.is_cancelled();
+            match self.turn().await {
+                Ok(true) => {}
+                Ok(false) if last => return,
+                Ok(false) => alone.cancelled().await,
+                Err(failure) => {
+                    tracing::warn!(%failure, "the relay is stopping and tries again");
+                    self.drop_producer();
+                    self.renewed = None;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
     }
 
     /// Takes or renews the relay's lease; two relays for a moment are harmless, none for long is not.

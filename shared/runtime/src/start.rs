@@ -38,6 +38,8 @@ pub struct Running {
     ctx: Context,
     http: SocketAddr,
     stop: CancellationToken,
+    /// Cancelled when only the relay is left: what it finds then is all that there is to publish.
+    alone: CancellationToken,
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
 }
 
@@ -74,6 +76,9 @@ impl Running {
                 ended = self.tasks.join_next() => ended,
             };
             let Some(ended) = ended else { break };
+            if self.tasks.len() <= 1 {
+                self.alone.cancel();
+            }
             let error = match ended {
                 Ok((_, Ok(()))) if self.stop.is_cancelled() => None,
                 Ok((name, Ok(()))) => Some(anyhow::anyhow!("{name} ended by itself")),
@@ -176,7 +181,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         tasks: own,
         ..
     } = definition;
-    let stop = CancellationToken::new();
+    let (stop, alone) = (CancellationToken::new(), CancellationToken::new());
     #[expect(
         clippy::disallowed_methods,
         reason = "an instance's name must be new each time; nothing is derived from it"
@@ -202,7 +207,8 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
     }
     ctx.health()
         .probe("database", crate::health::database(ctx.pool().clone()));
-    spawn(&mut tasks, "relay", relay::run(ctx.clone(), instance, stop.clone()));
+    let relayed = relay::run(ctx.clone(), instance, stop.clone(), alone.clone());
+    spawn(&mut tasks, "relay", relayed);
     spawn(&mut tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
     spawn(&mut tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
     spawn(&mut tasks, "housekeeping", housekeeping(ctx.clone(), stop.clone()));
@@ -229,6 +235,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         ctx,
         http: address,
         stop,
+        alone,
         tasks,
     })
 }
