@@ -337,6 +337,10 @@ pub(crate) async fn redrive(owner: &Owner<'_>, key: Uuid) -> Result<(), Failure>
     let at = owner.ctx.now();
     let mut last = None;
     for parked in queue {
+        if crate::discard::approved(&mut tx, &parked).await? {
+            last = Some(parked);
+            continue;
+        }
         let record = &parked.record;
         let kind = match kind_of(record)? {
             Ok(kind) => kind,

@@ -8,7 +8,7 @@
 //! | `service`, `handlers`, `tx`, `context` | what a service writes against |
 //! | `lease`, `reader`, `worker`, `batch` | partitions, their buffers, and one transaction per batch |
 //! | `inbox`, `outbox`, `relay` | each message once in, each message in order out |
-//! | `parked`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
+//! | `parked`, `discard`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
 //! | `marker`, `close_partition`, `close_whole`, `announce`, `certificate` | the day closes in order |
 //! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `terminal`, `entry` | the edges |
 
@@ -23,6 +23,7 @@ mod close_whole;
 pub mod config;
 mod context;
 pub mod digest;
+mod discard;
 mod entry;
 mod failure;
 pub mod faults;

@@ -210,7 +210,8 @@ struct Row {
 /// The first messages of a parked key, in order.
 pub(crate) async fn queue(conn: &mut PgConnection, key: Uuid, limit: i64) -> Result<Vec<Parked>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, key, record, payload FROM rt_parked WHERE key = $1 AND freed_segment IS NULL ORDER BY id LIMIT $2",
+        "SELECT id, key, record, payload FROM rt_parked WHERE key = $1 AND freed_segment IS NULL AND discarded_at IS NULL
+         ORDER BY id LIMIT $2",
     )
     .bind(key)
     .bind(limit)
@@ -243,7 +244,7 @@ pub(crate) async fn freed(tx: &mut Tx, parked: &Parked) -> Result<(), Failure> {
         .bind(segment)
         .execute(tx.conn())
         .await?;
-    Ok(())
+    crate::discard::expire(tx, parked.record.id.as_uuid()).await
 }
 
 /// A redriven message was rejected again: the request is answered.
@@ -267,7 +268,8 @@ pub(crate) async fn refused(tx: &mut Tx, parked: &Parked, why: &Rejection) -> Re
 pub(crate) async fn free_if_drained(tx: &mut Tx, key: Uuid, last: &Record, at: Timestamp) -> Result<bool, Failure> {
     let row: Option<(bool, Uuid)> = sqlx::query_as(
         "DELETE FROM rt_parked_key k WHERE key = $1
-           AND NOT EXISTS (SELECT FROM rt_parked p WHERE p.key = k.key AND p.freed_segment IS NULL) RETURNING account, message_id",
+           AND NOT EXISTS (SELECT FROM rt_parked p WHERE p.key = k.key AND p.freed_segment IS NULL AND p.discarded_at IS NULL)
+         RETURNING account, message_id",
     )
     .bind(key)
     .fetch_optional(tx.conn())
@@ -287,7 +289,7 @@ pub(crate) async fn free_if_drained(tx: &mut Tx, key: Uuid, last: &Record, at: T
         let event = TaskClosed {
             task_id: task_of(service, key, MessageId::from_uuid(first)),
             account_id,
-            reason: "redriven".to_owned(),
+            reason: "drained".to_owned(),
             closed_at: at,
         };
         tx.emit(topic, &event, MessageId::derive(last.id, "runtime.close-task", 0), at)?;
@@ -295,7 +297,8 @@ pub(crate) async fn free_if_drained(tx: &mut Tx, key: Uuid, last: &Record, at: T
     Ok(true)
 }
 
-/// What messages parked in the day would have moved, less what was freed in it, per currency.
+/// What messages parked in the day would have moved, less what was freed in it, per currency. What was discarded is not freed: its
+/// money was assigned and arrived nowhere else.
 pub(crate) async fn sums(
     conn: &mut PgConnection,
     day: &Day,

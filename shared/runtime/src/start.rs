@@ -177,10 +177,11 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
         close,
         routes,
         public_routes,
-        openapi,
+        mut openapi,
         tasks: own,
         ..
     } = definition;
+    crate::operator::openapi::describe(&mut openapi);
     let (stop, alone) = (CancellationToken::new(), CancellationToken::new());
     #[expect(
         clippy::disallowed_methods,
