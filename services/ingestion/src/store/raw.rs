@@ -116,7 +116,8 @@ pub async fn lock(conn: &mut PgConnection, raw_id: Uuid) -> Result<Option<Raw>, 
 }
 
 /// Leases the oldest open statement file to this instance for a minute, by the database's clock; the lease only avoids work
-/// done twice: every chunk checks where the file stands.
+/// done twice: every chunk checks where the file stands. Files with pages of one statement are booked one after the other: equal
+/// payments on two pages are told apart by what is booked of the other page.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -125,6 +126,12 @@ pub async fn lease_statement(conn: &mut PgConnection) -> Result<Option<Raw>, sql
         "UPDATE raw SET leased_until = clock_timestamp() + interval '60 seconds'
          WHERE raw_id = (SELECT raw_id FROM raw WHERE state IN ('received', 'proved') AND source = 'statement'
                            AND (leased_until IS NULL OR leased_until < clock_timestamp())
+                           AND NOT EXISTS (
+                               SELECT FROM statement s
+                               JOIN statement o ON o.bank_account = s.bank_account AND o.page_of = s.page_of AND o.raw_id <> s.raw_id
+                               JOIN raw other ON other.raw_id = o.raw_id
+                               WHERE s.raw_id = raw.raw_id AND other.state IN ('received', 'proved')
+                                 AND other.leased_until > clock_timestamp())
                          ORDER BY half_booked DESC, received_at, raw_id LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING {COLUMNS}"
     )))
