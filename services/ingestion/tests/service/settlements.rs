@@ -17,9 +17,9 @@ fn payout(minor: i64, text: &str, reference: &'static str) -> Entry {
 
 async fn settlement(world: &World, minor: i64) -> Value {
     let open = world.get("/v1/deposits?kind=settlement").await;
-    let deposits = open["deposits"].as_array().unwrap();
-    let found = deposits.iter().find(|deposit| deposit["amount_minor"] == minor);
-    found.unwrap_or_else(|| panic!("{deposits:?}")).clone()
+    let mut deposits = open.get("deposits").and_then(Value::as_array).into_iter().flatten();
+    let found = deposits.find(|deposit| deposit.get("amount_minor") == Some(&minor.into()));
+    found.unwrap_or_else(|| panic!("{open}")).clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
