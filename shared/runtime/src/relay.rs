@@ -74,7 +74,7 @@ pub(crate) async fn run(
         tracing::warn!("the outbox was not empty in time: the next start publishes the rest");
     }
     // What is still under way here may be published by another relay at once: it is the same, and nothing later.
-    relay.drop_producer();
+    relay.producer = None;
     relay.give_back().await;
     Ok(())
 }
@@ -132,7 +132,7 @@ impl Relay {
                 Ok(false) => alone.cancelled().await,
                 Err(failure) => {
                     tracing::warn!(%failure, "the relay is stopping and tries again");
-                    self.drop_producer();
+                    self.producer = None;
                     self.renewed = None;
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
