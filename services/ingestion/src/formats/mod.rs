@@ -24,6 +24,7 @@ pub mod problem;
 mod proof;
 pub mod reasons;
 mod recognise;
+mod records;
 mod settings;
 mod source;
 mod table;
@@ -38,8 +39,11 @@ pub use model::{
     StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
 };
 pub use problem::{Place, Problem, ProblemKind, ProofFailure, ReadError, Refusal, RefusalReason};
+pub use records::charset::Charset;
+pub use records::settings::{CbiSettings, ConceptLayout, FileEnd, RecordSettings, Slice, Totals};
 pub use settings::{Reversals, Settings};
 pub use source::{MAX_FILE, MAX_TOKEN, Sniffed};
+pub use table::map::{Column, Columns, DebitSign, Kind, Map, Order, Sign};
 pub use xml::{MAX_DEPTH, MAX_TEXT};
 
 use recognise::{Recognised, Shape, recognise};

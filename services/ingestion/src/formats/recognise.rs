@@ -162,16 +162,10 @@ fn is_swift(text: &str) -> bool {
 /// `11` with bank, branch, account and two dates in digits; some banks put a file header `00` before it.
 fn is_norma43(text: &str) -> bool {
     let mut lines = lines(text);
-    let account = |line: &str| line.starts_with("11") && digits(line, 2, 32) && line.len() <= 80;
+    let account = |line: &str| line.starts_with("11") && digits(line, 2, 32);
     match lines.next() {
         Some(first) if account(first) => true,
-        Some(first) if first.starts_with("00") && first.len() <= 80 => lines.next().is_some_and(account),
-        // Without line ends: records of 80 one after the other.
-        Some(first) => {
-            first.starts_with("11")
-                && digits(first, 2, 32)
-                && first.get(80..82).is_some_and(|next| matches!(next, "22" | "33"))
-        }
+        Some(first) => first.starts_with("00") && first.len() <= 80 && lines.next().is_some_and(account),
         None => false,
     }
 }
@@ -197,7 +191,9 @@ fn is_asobancaria(text: &str) -> bool {
     };
     let mut lines = lines(text);
     let Some(first) = lines.next() else { return false };
-    let next = lines.next().and_then(|next| next.get(..2)).unwrap_or_default();
+    // Without line ends: records of 162 one after the other.
+    let next = lines.next().or_else(|| first.get(162..));
+    let next = next.and_then(|next| next.get(..2)).unwrap_or_default();
     let of_2001 = digits(first, 2, 12) && date(first, 12) && matches!(next, "05" | "06" | "09");
     let of_1998 = digits(first, 2, 15) && date(first, 15) && matches!(next, "02" | "09");
     first.starts_with("01") && (of_2001 || of_1998)

@@ -1,5 +1,10 @@
 //! What is configured of a source, and cannot be told from the content of its files.
 
+use std::sync::Arc;
+
+use super::records::settings::RecordSettings;
+use super::table::map::Map;
+
 /// Settings of one source; the default is what holds for a file of which nothing is known.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
@@ -7,6 +12,10 @@ pub struct Settings {
     pub dialect: Option<String>,
     /// What the direction of a reversal is.
     pub reversals: Reversals,
+    /// Of formats of fixed positions.
+    pub records: RecordSettings,
+    /// How its tables are read.
+    pub map: Option<Arc<Map>>,
 }
 
 /// Sign rule of entries that are marked as reversals.

@@ -5,8 +5,8 @@ use crate::formats::model::{Entry, Reference, ReferenceKind, Return, Status};
 use crate::formats::problem::Problem;
 use crate::formats::records::problem::{RecordProblem, place};
 use crate::formats::records::record::{Record, signed};
-use crate::formats::records::statement::{Building, problem};
 use crate::formats::records::settings::RecordSettings;
+use crate::formats::records::statement::{Building, problem};
 
 /// The two editions of the format.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -49,7 +49,11 @@ impl Layout {
             let century = record.field(at, at + 1);
             record.long_date(at).is_ok() && matches!(century, "19" | "20")
         };
-        if !day_at(13) && day_at(16) { Self::Of1998 } else { Self::Of2001 }
+        if !day_at(13) && day_at(16) {
+            Self::Of1998
+        } else {
+            Self::Of2001
+        }
     }
 
     pub(super) fn width(self) -> usize {
@@ -150,7 +154,9 @@ impl Collection {
         let returned = cause.is_some();
         let minor = building.header.currency.and_then(|currency| {
             let read = record.amount(at.amount.0, at.amount.1, currency);
-            let minor = read.map_err(|kind| tell(at.amount.0, at.amount.1, "amount", kind)).ok()?;
+            let minor = read
+                .map_err(|kind| tell(at.amount.0, at.amount.1, "amount", kind))
+                .ok()?;
             Some((minor, currency))
         });
         let written = record.word(at.reference.0, at.reference.1);
@@ -162,7 +168,9 @@ impl Collection {
         entry.credit = !returned;
         entry.reversal = returned;
         // A cheque is money only once it is cleared.
-        let conditional = means.as_ref().is_some_and(|means| settings.conditional_means.contains(means));
+        let conditional = means
+            .as_ref()
+            .is_some_and(|means| settings.conditional_means.contains(means));
         entry.status = if conditional { Status::Pending } else { Status::Booked };
         entry.references = references(record, at.reference, reference, service, settings);
         entry.entry_text = written.to_owned();
@@ -227,7 +235,11 @@ fn references(
         let from = at.0 + slice.from.saturating_sub(1);
         let to = (at.0 + slice.to.saturating_sub(1)).min(at.1);
         let cut = record.word(from, to);
-        let text = if slice.keep_zeros { cut } else { cut.trim_start_matches('0') };
+        let text = if slice.keep_zeros {
+            cut
+        } else {
+            cut.trim_start_matches('0')
+        };
         add(ReferenceKind::Creditor, text, Some(&slice.name));
     }
     found

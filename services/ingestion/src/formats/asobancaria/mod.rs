@@ -19,8 +19,8 @@ use super::problem::{Problem, ReadError, RefusalReason};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short};
-use super::records::statement::{Building, Out, problem};
 use super::records::settings::{RecordSettings, Totals};
+use super::records::statement::{Building, Out, problem};
 use super::settings::Settings;
 use super::source::Sniffed;
 use collection::{Collection, Layout};
@@ -181,7 +181,11 @@ impl<E> Reader<'_, '_, E> {
         header.account.number = number.split_whitespace().collect();
         if header.account.number.is_empty() && self.settings.account.is_none() {
             let kind = RecordProblem::BadAccount(short(account));
-            problems.push(problem(header.line, place("01", at.account.0, at.account.1, "account"), kind));
+            problems.push(problem(
+                header.line,
+                place("01", at.account.0, at.account.1, "account"),
+                kind,
+            ));
         }
         if let Some(account) = &self.settings.account {
             header.account.number.clone_from(account);
@@ -195,7 +199,11 @@ impl<E> Reader<'_, '_, E> {
                 header.from = Some(time.clone());
                 header.to = Some(time);
             }
-            Err(kind) => problems.push(problem(header.line, place("01", at.day, at.day + 7, "collection day"), kind)),
+            Err(kind) => problems.push(problem(
+                header.line,
+                place("01", at.day, at.day + 7, "collection day"),
+                kind,
+            )),
         }
         let modifier = at.modifier.map_or("", |at| record.word(at, at));
         if let Some(made) = at.made.and_then(|made| record.long_date(made).ok()) {
@@ -242,7 +250,8 @@ impl<E> Reader<'_, '_, E> {
             sum: Sum::default(),
         };
         if open.batch.replace(batch).is_some() {
-            self.out.tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("08")))?;
+            self.out
+                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("08")))?;
         }
         Ok(())
     }
@@ -255,7 +264,15 @@ impl<E> Reader<'_, '_, E> {
             .as_ref()
             .map_or(("", ""), |batch| (batch.service.as_str(), batch.number.as_str()));
         let mut problems = Vec::new();
-        let collection = Collection::read(record, line, self.layout, &open.building, service, self.settings, &mut problems);
+        let collection = Collection::read(
+            record,
+            line,
+            self.layout,
+            &open.building,
+            service,
+            self.settings,
+            &mut problems,
+        );
         let mut entry = collection.entry;
         entry.servicer_reference = Some(format!("{}/{number}/{}", open.key, collection.key));
         let counted = self.settings.totals.counted(collection.written, collection.returned);
@@ -263,7 +280,9 @@ impl<E> Reader<'_, '_, E> {
         if let Some(batch) = &mut open.batch {
             batch.sum.add(counted);
         }
-        let means = collection.means.filter(|means| !Layout::MEANS.contains(&means.as_str()));
+        let means = collection
+            .means
+            .filter(|means| !Layout::MEANS.contains(&means.as_str()));
         self.out.entry(&mut open.building, entry)?;
         for problem in problems {
             self.out.tell(&mut open.building, problem)?;
@@ -313,9 +332,12 @@ impl<E> Reader<'_, '_, E> {
     }
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
-        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
         if !open.ended {
-            self.out.tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("09")))?;
+            self.out
+                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("09")))?;
         }
         self.out.end(open.building)
     }

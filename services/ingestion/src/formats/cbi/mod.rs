@@ -21,8 +21,8 @@ use super::problem::{Problem, ReadError, RefusalReason};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short, signed};
-use super::records::statement::{Building, Out, problem};
 use super::records::settings::{FileEnd, RecordSettings};
+use super::records::statement::{Building, Out, problem};
 use super::settings::Settings;
 use super::source::Sniffed;
 use movement::Movement;
@@ -163,7 +163,13 @@ impl<E> Reader<'_, '_, E> {
         self.end_movement()?;
         let Some(open) = &mut self.open else { return Ok(()) };
         let mut problems = Vec::new();
-        open.movement = Some(Movement::read(record, line, &open.building, &self.settings.cbi, &mut problems));
+        open.movement = Some(Movement::read(
+            record,
+            line,
+            &open.building,
+            &self.settings.cbi,
+            &mut problems,
+        ));
         for problem in problems {
             self.out.tell(&mut open.building, problem)?;
         }
@@ -198,7 +204,9 @@ impl<E> Reader<'_, '_, E> {
     fn account_end(&mut self, record: Record<'_>, line: u64) -> Result<(), ReadError<E>> {
         self.within(record, line, false)?;
         self.end_movement()?;
-        let Some(open) = self.open.as_mut().filter(|open| !open.ended) else { return Ok(()) };
+        let Some(open) = self.open.as_mut().filter(|open| !open.ended) else {
+            return Ok(());
+        };
         open.ended = true;
         let mut problems = Vec::new();
         let header = &mut open.building.header;
@@ -227,9 +235,12 @@ impl<E> Reader<'_, '_, E> {
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
         if !open.ended {
-            self.out.tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("64")))?;
+            self.out
+                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("64")))?;
         }
         self.out.end(open.building)
     }
@@ -289,7 +300,11 @@ fn account(record: Record<'_>, header: &mut StatementHeader, settings: &RecordSe
     }
     if header.account.number.is_empty() {
         let kind = RecordProblem::BadAccount(short(coordinates));
-        problems.push(problem(line, place("61", at.saturating_sub(23), at.saturating_sub(1), "account"), kind));
+        problems.push(problem(
+            line,
+            place("61", at.saturating_sub(23), at.saturating_sub(1), "account"),
+            kind,
+        ));
     }
 }
 
@@ -315,8 +330,13 @@ fn balance(
     let mut tell = |from: usize, to: usize, what: &str, kind: RecordProblem| {
         problems.push(problem(line, place(code, from, to, what), kind));
     };
-    let on = record.day_first_date(at).map_err(|kind| tell(at, at + 5, "date", kind)).ok();
-    let credit = movement::direction(record, at + 6).map_err(|kind| tell(at + 6, at + 6, "direction", kind)).ok();
+    let on = record
+        .day_first_date(at)
+        .map_err(|kind| tell(at, at + 5, "date", kind))
+        .ok();
+    let credit = movement::direction(record, at + 6)
+        .map_err(|kind| tell(at + 6, at + 6, "direction", kind))
+        .ok();
     let money = currency.and_then(|currency| {
         let read = movement::amount(record, at + 7, currency);
         let minor = read.map_err(|kind| tell(at + 7, at + 21, "balance", kind)).ok()?;

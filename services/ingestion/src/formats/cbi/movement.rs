@@ -6,8 +6,8 @@ use crate::formats::model::{Entry, Reference, ReferenceKind};
 use crate::formats::problem::Problem;
 use crate::formats::records::problem::{RecordProblem, place};
 use crate::formats::records::record::{Record, short, signed};
-use crate::formats::records::statement::{Building, problem};
 use crate::formats::records::settings::CbiSettings;
+use crate::formats::records::statement::{Building, problem};
 
 /// Records 63 of one movement that are kept.
 const MAX_DETAILS: usize = 2000;
@@ -49,14 +49,16 @@ pub(super) fn amount(record: Record<'_>, at: usize, currency: Currency) -> Resul
     } else {
         format!("{whole}.{decimals}")
     };
-    Money::parse(&plain, currency).map(|money| money.minor()).map_err(|error| match error {
-        MoneyError::TooPrecise(_) => RecordProblem::TooPrecise {
-            text: short(text),
-            currency,
-        },
-        MoneyError::Overflow => RecordProblem::Overflow(short(text)),
-        _ => bad(),
-    })
+    Money::parse(&plain, currency)
+        .map(|money| money.minor())
+        .map_err(|error| match error {
+            MoneyError::TooPrecise(_) => RecordProblem::TooPrecise {
+                text: short(text),
+                currency,
+            },
+            MoneyError::Overflow => RecordProblem::Overflow(short(text)),
+            _ => bad(),
+        })
 }
 
 impl Movement {
@@ -71,15 +73,28 @@ impl Movement {
         let mut tell = |from: usize, to: usize, what: &str, kind: RecordProblem| {
             problems.push(problem(line, place("62", from, to, what), kind));
         };
-        let mut date = |at: usize, what: &str| record.day_first_date(at).map_err(|kind| tell(at, at + 5, what, kind)).ok();
+        let mut date = |at: usize, what: &str| {
+            record
+                .day_first_date(at)
+                .map_err(|kind| tell(at, at + 5, what, kind))
+                .ok()
+        };
         let (first, second) = (date(13, "first date"), date(19, "second date"));
-        let credit = direction(record, 25).map_err(|kind| tell(25, 25, "direction", kind)).ok();
+        let credit = direction(record, 25)
+            .map_err(|kind| tell(25, 25, "direction", kind))
+            .ok();
         let money = building.header.currency.and_then(|currency| {
-            let minor = amount(record, 26, currency).map_err(|kind| tell(26, 40, "amount", kind)).ok()?;
+            let minor = amount(record, 26, currency)
+                .map_err(|kind| tell(26, 40, "amount", kind))
+                .ok()?;
             Some(signed(minor, credit?, currency))
         });
         let mut entry = building.entry(line);
-        (entry.value_on, entry.booked_on) = if settings.booking_date_first { (second, first) } else { (first, second) };
+        (entry.value_on, entry.booked_on) = if settings.booking_date_first {
+            (second, first)
+        } else {
+            (first, second)
+        };
         entry.amount = money;
         entry.credit = credit.unwrap_or(true);
         entry.code.proprietary = Some(record.word(41, 42).to_owned()).filter(|code| !code.is_empty());
@@ -114,7 +129,9 @@ impl Movement {
         let text = record.word(16, 119);
         match record.field(13, 15) {
             "RI1" | "RI2" => self.reconciliation.push_str(text),
-            "ID1" => text.split_whitespace().for_each(|id| refer(&mut self.entry, ReferenceKind::EndToEnd, id)),
+            "ID1" => text
+                .split_whitespace()
+                .for_each(|id| refer(&mut self.entry, ReferenceKind::EndToEnd, id)),
             "YYY" => self.payer(text),
             // The mark stays: what it means is for people, and for whoever knows the bank.
             _ => {
@@ -146,7 +163,11 @@ impl Movement {
     pub(super) fn finish(self) -> Entry {
         let mut entry = self.entry;
         entry.entry_text.clone_from(&self.other);
-        entry.remittance = if self.reconciliation.is_empty() { self.other } else { self.reconciliation };
+        entry.remittance = if self.reconciliation.is_empty() {
+            self.other
+        } else {
+            self.reconciliation
+        };
         entry
     }
 }

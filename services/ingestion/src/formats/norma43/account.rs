@@ -24,10 +24,12 @@ pub(super) fn begin(record: Record<'_>, header: &mut StatementHeader, problems: 
     header.currency = currency(record, 48).map_err(|kind| tell(48, 50, "currency", kind)).ok();
     let mut date = |from: usize, what: &str| {
         let read = record.short_date(from);
-        read.map_err(|kind| tell(from, from + 5, what, kind)).ok().map(|on| WrittenTime {
-            on,
-            text: on.to_string(),
-        })
+        read.map_err(|kind| tell(from, from + 5, what, kind))
+            .ok()
+            .map(|on| WrittenTime {
+                on,
+                text: on.to_string(),
+            })
     };
     header.from = date(21, "first day");
     header.to = date(27, "last day");
@@ -113,7 +115,12 @@ pub(super) fn end(
     match (currency(record, 74), header.currency) {
         (Err(kind), _) => tell(74, 76, "currency", kind),
         (Ok(stated), Some(account)) if stated != account => {
-            tell(74, 76, "currency", RecordProblem::CurrencyContradicted { stated, account });
+            tell(
+                74,
+                76,
+                "currency",
+                RecordProblem::CurrencyContradicted { stated, account },
+            );
         }
         _ => {}
     }

@@ -46,7 +46,10 @@ mod tests {
             (("0049", "1500", "1234567892"), "ES6000491500051234567892"),
         ];
         for ((bank, branch, account), expected) in cases {
-            assert_eq!(iban(bank, branch, account).map(|iban| iban.to_string()).as_deref(), Some(expected));
+            assert_eq!(
+                iban(bank, branch, account).map(|iban| iban.to_string()).as_deref(),
+                Some(expected)
+            );
         }
         assert!(iban("0049", "150", "1234567892").is_none());
         assert!(iban("0049", "15 0", "1234567892").is_none());

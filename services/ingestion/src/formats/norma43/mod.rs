@@ -18,8 +18,8 @@ use super::problem::{Problem, ReadError, RefusalReason};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short};
-use super::records::statement::{Building, Out, problem};
 use super::records::settings::{FileEnd, RecordSettings};
+use super::records::statement::{Building, Out, problem};
 use super::settings::Settings;
 use super::source::Sniffed;
 use movement::{Movement, Side};
@@ -197,7 +197,9 @@ impl<E> Reader<'_, '_, E> {
         self.within(record, line)?;
         self.end_movement()?;
         let common = record.field(23, 24);
-        let known = common.parse::<u8>().is_ok_and(|code| CONCEPTS.contains(&code) || code == 98 || code == 99);
+        let known = common
+            .parse::<u8>()
+            .is_ok_and(|code| CONCEPTS.contains(&code) || code == 98 || code == 99);
         if !known {
             let kind = RecordProblem::UnknownCode {
                 what: "the common concept",
@@ -249,7 +251,9 @@ impl<E> Reader<'_, '_, E> {
     fn end_movement(&mut self) -> Result<(), ReadError<E>> {
         let Some(open) = &mut self.open else { return Ok(()) };
         match open.movement.take() {
-            Some(movement) => self.out.entry(&mut open.building, movement.finish(self.settings.concepts)),
+            Some(movement) => self
+                .out
+                .entry(&mut open.building, movement.finish(self.settings.concepts)),
             None => Ok(()),
         }
     }
@@ -271,9 +275,12 @@ impl<E> Reader<'_, '_, E> {
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
         if !open.ended {
-            self.out.tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("33")))?;
+            self.out
+                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("33")))?;
         }
         self.out.end(open.building)
     }

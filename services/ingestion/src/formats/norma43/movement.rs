@@ -6,8 +6,8 @@ use crate::formats::model::{Entry, Party, Reference, ReferenceKind, Return};
 use crate::formats::problem::Problem;
 use crate::formats::records::problem::{RecordProblem, place};
 use crate::formats::records::record::{Record, short, signed};
-use crate::formats::records::statement::{Building, problem};
 use crate::formats::records::settings::ConceptLayout;
+use crate::formats::records::statement::{Building, problem};
 
 /// Records 23 that belong to one movement at most.
 pub(super) const MAX_CONCEPTS: usize = 5;
@@ -52,7 +52,10 @@ impl Movement {
             }
         };
         let amount = building.header.currency.and_then(|currency| {
-            let minor = record.amount(29, 42, currency).map_err(|kind| tell(29, 42, "amount", kind)).ok()?;
+            let minor = record
+                .amount(29, 42, currency)
+                .map_err(|kind| tell(29, 42, "amount", kind))
+                .ok()?;
             Some(signed(minor, credit?, currency))
         });
         let common = record.field(23, 24);
@@ -70,7 +73,11 @@ impl Movement {
             text: String::new(),
         });
         entry.code.proprietary = Some(format!("{common}/{}", record.field(25, 27).trim()));
-        for (from, to, scheme) in [(43, 52, "documento"), (53, 64, "referencia 1"), (65, 80, "referencia 2")] {
+        for (from, to, scheme) in [
+            (43, 52, "documento"),
+            (53, 64, "referencia 1"),
+            (65, 80, "referencia 2"),
+        ] {
             if let Some(text) = record.reference(from, to) {
                 refer(&mut entry, ReferenceKind::Customer, text, Some(scheme));
             }
@@ -127,7 +134,9 @@ impl Movement {
         entry.entry_text = readable(&records);
         match layout {
             ConceptLayout::Plain => {
-                let parts = records.iter().flat_map(|record| [record.word(5, 42), record.word(43, 80)]);
+                let parts = records
+                    .iter()
+                    .flat_map(|record| [record.word(5, 42), record.word(43, 80)]);
                 entry.remittance = parts.collect();
             }
             ConceptLayout::Sepa => sepa(&mut entry, &records),
@@ -139,7 +148,10 @@ impl Movement {
 /// The currency by its number at this position.
 pub(super) fn currency(record: Record<'_>, from: usize) -> Result<Currency, RecordProblem> {
     let text = record.field(from, from + 2);
-    let number = record.number(from, from + 2).ok().and_then(|number| u16::try_from(number).ok());
+    let number = record
+        .number(from, from + 2)
+        .ok()
+        .and_then(|number| u16::try_from(number).ok());
     number
         .and_then(|number| Currency::from_numeric(number).ok())
         .ok_or_else(|| RecordProblem::UnknownCurrency(short(text)))

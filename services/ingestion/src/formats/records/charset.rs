@@ -74,7 +74,10 @@ impl Decoder {
         let charset = self.fixed.unwrap_or_else(|| self.vote(bytes));
         let first = self.assumed.is_none();
         self.assumed = self.assumed.or(Some(charset));
-        (charset.decode(bytes), (first && self.fixed.is_none()).then_some(charset))
+        (
+            charset.decode(bytes),
+            (first && self.fixed.is_none()).then_some(charset),
+        )
     }
 
     /// Name of the encoding that the file was read in so far.
@@ -98,7 +101,11 @@ impl Decoder {
             true => (self.cp850, self.windows1252),
             false => (cp850_here, windows1252_here),
         };
-        if ours > theirs { Charset::Cp850 } else { Charset::Windows1252 }
+        if ours > theirs {
+            Charset::Cp850
+        } else {
+            Charset::Windows1252
+        }
     }
 }
 

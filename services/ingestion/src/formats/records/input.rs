@@ -51,8 +51,10 @@ impl<'r> Input<'r> {
             };
             let (text, assumed) = self.decoder.decode(bytes);
             self.text.clear();
-            self.text
-                .push_str(text.trim_start_matches('\u{feff}').trim_end_matches([' ', '\u{1a}', '\0', '\t', '\u{c}']));
+            self.text.push_str(
+                text.trim_start_matches('\u{feff}')
+                    .trim_end_matches([' ', '\u{1a}', '\0', '\t', '\u{c}']),
+            );
             if let Some(charset) = assumed {
                 let kind = RecordProblem::AssumedCharset(charset.name());
                 self.note = Some(problem(self.lines.number(), "", kind));
@@ -162,7 +164,10 @@ mod tests {
             list.iter().map(|(text, line)| ((*text).to_owned(), *line)).collect()
         };
         assert_eq!(texts(b"aaaabbbbcc"), expected(&[("aaaa", 1), ("bbbb", 2), ("cc", 3)]));
-        assert_eq!(texts(b"\xEF\xBB\xBFaaaabbbb\r\n\r\ncc \x1A"), expected(&[("aaaabbbb", 1), ("cc", 3)]));
+        assert_eq!(
+            texts(b"\xEF\xBB\xBFaaaabbbb\r\n\r\ncc \x1A"),
+            expected(&[("aaaabbbb", 1), ("cc", 3)])
+        );
         assert_eq!(texts(b"aaa "), expected(&[("aaa", 1)]));
         assert_eq!(texts(b""), expected(&[]));
     }

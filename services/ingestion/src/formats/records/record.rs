@@ -64,7 +64,11 @@ impl<'a> Record<'a> {
         let digits = field.trim_start();
         let good = whole && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         let bad = || RecordProblem::BadNumber(short(field));
-        if good { digits.parse().map_err(|_| bad()) } else { Err(bad()) }
+        if good {
+            digits.parse().map_err(|_| bad())
+        } else {
+            Err(bad())
+        }
     }
 
     /// An amount without sign whose last two digits are decimals, in the minor units of `currency`.
@@ -182,13 +186,31 @@ mod tests {
         assert_eq!(read("          1234", "EUR"), Ok(1234));
         assert_eq!(read("00000000001200", "JPY"), Ok(12));
         assert_eq!(read("00000000001234", "KWD"), Ok(12_340));
-        assert!(matches!(read("00000000001234", "JPY"), Err(RecordProblem::TooPrecise { .. })));
-        assert!(matches!(read("0000000000123A", "EUR"), Err(RecordProblem::BadAmount(_))));
-        assert!(matches!(read("-0000000000123", "EUR"), Err(RecordProblem::BadAmount(_))));
-        assert!(matches!(read("              ", "EUR"), Err(RecordProblem::BadAmount(_))));
-        assert!(matches!(read("999999999999999999", "KWD"), Err(RecordProblem::Overflow(_))));
+        assert!(matches!(
+            read("00000000001234", "JPY"),
+            Err(RecordProblem::TooPrecise { .. })
+        ));
+        assert!(matches!(
+            read("0000000000123A", "EUR"),
+            Err(RecordProblem::BadAmount(_))
+        ));
+        assert!(matches!(
+            read("-0000000000123", "EUR"),
+            Err(RecordProblem::BadAmount(_))
+        ));
+        assert!(matches!(
+            read("              ", "EUR"),
+            Err(RecordProblem::BadAmount(_))
+        ));
+        assert!(matches!(
+            read("999999999999999999", "KWD"),
+            Err(RecordProblem::Overflow(_))
+        ));
         // Cut.
-        assert!(matches!(Record::new("123").amount(1, 14, currency("EUR")), Err(RecordProblem::BadAmount(_))));
+        assert!(matches!(
+            Record::new("123").amount(1, 14, currency("EUR")),
+            Err(RecordProblem::BadAmount(_))
+        ));
     }
 
     #[test]

@@ -10,8 +10,15 @@ use crate::formats::proof::{Candidates, Sums, prove};
 /// A problem of this line and place.
 pub(crate) fn problem(line: u64, path: impl Into<String>, kind: RecordProblem) -> Problem {
     Problem {
-        at: Place { line, path: path.into() },
-        kind: ProblemKind::Record(kind),
+        at: Place {
+            line,
+            path: path.into(),
+        },
+        kind: ProblemKind::OfFormat {
+            what: kind.to_string(),
+            remedy: kind.remedy(),
+            quarantines: kind.quarantines(),
+        },
     }
 }
 
@@ -55,7 +62,10 @@ impl Building {
     fn finish(mut self) -> (StatementEnd, Option<Problem>) {
         let proof = prove(&Candidates::of(&self.header.balances, self.header.currency), &self.sums).proof;
         let failure = (proof.verdict == Verdict::Fails).then(|| Problem {
-            at: Place { line: self.header.line, path: format!("statement {}", self.header.index) },
+            at: Place {
+                line: self.header.line,
+                path: format!("statement {}", self.header.index),
+            },
             kind: ProblemKind::ProofFails(self.sums.failure(&proof, false)),
         });
         self.quarantined |= failure.is_some();
@@ -114,7 +124,10 @@ impl<'s, E> Out<'s, E> {
 
     /// A note about the file.
     pub(crate) fn note(&mut self, problem: Problem) -> Result<(), ReadError<E>> {
-        self.emit(Event::Problem { statement: None, problem })
+        self.emit(Event::Problem {
+            statement: None,
+            problem,
+        })
     }
 
     /// A problem of the file that quarantines all of its statements, also those that have ended.
@@ -125,7 +138,11 @@ impl<'s, E> Out<'s, E> {
 
     /// Statements that may not be booked.
     pub(crate) fn quarantined(&self) -> u32 {
-        if self.condemned { self.statements } else { self.quarantined }
+        if self.condemned {
+            self.statements
+        } else {
+            self.quarantined
+        }
     }
 
     pub(crate) fn entry(&mut self, building: &mut Building, entry: Entry) -> Result<(), ReadError<E>> {
@@ -139,7 +156,10 @@ impl<'s, E> Out<'s, E> {
         let index = building.header.index;
         let (end, failure) = building.finish();
         if let Some(problem) = failure {
-            self.emit(Event::Problem { statement: Some(index), problem })?;
+            self.emit(Event::Problem {
+                statement: Some(index),
+                problem,
+            })?;
         }
         self.quarantined = self.quarantined.saturating_add(u32::from(end.quarantined));
         self.emit(Event::StatementEnd(Box::new(end)))

@@ -199,7 +199,10 @@ impl Map {
             }
         };
         let columns = &self.columns;
-        ensure(self.separator_byte().is_some(), "separator: one ASCII character, or \"tab\"");
+        ensure(
+            self.separator_byte().is_some(),
+            "separator: one ASCII character, or \"tab\"",
+        );
         ensure(self.quote_byte().is_ok(), "quote: one ASCII character, or \"none\"");
         let mut decimal = self.decimal.chars();
         ensure(
@@ -219,7 +222,10 @@ impl Map {
             letters('D') && letters('M') && letters('Y'),
             "date_format: D, M and Y, such as \"DD.MM.YYYY\"",
         );
-        ensure(columns.booked_on.is_some(), "columns.booked_on: every table needs its date");
+        ensure(
+            columns.booked_on.is_some(),
+            "columns.booked_on: every table needs its date",
+        );
         let two = columns.debit.is_some() && columns.credit.is_some();
         let one = columns.amount.is_some();
         let half = columns.debit.is_some() != columns.credit.is_some();
@@ -250,7 +256,10 @@ impl Map {
                 Column::Number(number) => *number > 0,
                 Column::Name(name) => self.header_rows > 0 && !name.trim().is_empty(),
             };
-            ensure(good, "columns: numbers count from 1; names need header_rows of at least 1");
+            ensure(
+                good,
+                "columns: numbers count from 1; names need header_rows of at least 1",
+            );
         }
         faults
     }
@@ -338,26 +347,98 @@ mod tests {
     fn wrong_settings_are_named() {
         assert_eq!(good().faults(), Vec::<String>::new());
         let cases: [(Map, &str); 9] = [
-            (Map { separator: "||".into(), ..good() }, "separator"),
-            (Map { quote: "''".into(), ..good() }, "quote"),
-            (Map { decimal: ";".into(), ..good() }, "decimal"),
-            (Map { thousands: ".".into(), ..good() }, "thousands"),
-            (Map { date_format: "%d.%m.%y".into(), ..good() }, "date_format"),
-            (Map { currency: Some("lei".into()), ..good() }, "currency"),
-            (Map { account: None, ..good() }, "account"),
-            (Map { encoding: Some("EBCDIC".into()), ..good() }, "encoding"),
-            (Map { header_rows: 0, ..good() }, "columns"),
+            (
+                Map {
+                    separator: "||".into(),
+                    ..good()
+                },
+                "separator",
+            ),
+            (
+                Map {
+                    quote: "''".into(),
+                    ..good()
+                },
+                "quote",
+            ),
+            (
+                Map {
+                    decimal: ";".into(),
+                    ..good()
+                },
+                "decimal",
+            ),
+            (
+                Map {
+                    thousands: ".".into(),
+                    ..good()
+                },
+                "thousands",
+            ),
+            (
+                Map {
+                    date_format: "%d.%m.%y".into(),
+                    ..good()
+                },
+                "date_format",
+            ),
+            (
+                Map {
+                    currency: Some("lei".into()),
+                    ..good()
+                },
+                "currency",
+            ),
+            (
+                Map {
+                    account: None,
+                    ..good()
+                },
+                "account",
+            ),
+            (
+                Map {
+                    encoding: Some("EBCDIC".into()),
+                    ..good()
+                },
+                "encoding",
+            ),
+            (
+                Map {
+                    header_rows: 0,
+                    ..good()
+                },
+                "columns",
+            ),
         ];
         for (map, setting) in cases {
             let faults = map.faults();
-            assert!(faults.len() == 1 && faults[0].starts_with(setting), "{setting}: {faults:?}");
+            assert!(
+                faults.len() == 1 && faults[0].starts_with(setting),
+                "{setting}: {faults:?}"
+            );
         }
         let columns = [
-            Columns { booked_on: None, ..good().columns },
-            Columns { amount: None, ..good().columns },
-            Columns { debit: Some(Column::Number(4)), ..good().columns },
-            Columns { direction: Some(Column::Number(4)), ..good().columns },
-            Columns { balance: Some(Column::Number(0)), ..good().columns },
+            Columns {
+                booked_on: None,
+                ..good().columns
+            },
+            Columns {
+                amount: None,
+                ..good().columns
+            },
+            Columns {
+                debit: Some(Column::Number(4)),
+                ..good().columns
+            },
+            Columns {
+                direction: Some(Column::Number(4)),
+                ..good().columns
+            },
+            Columns {
+                balance: Some(Column::Number(0)),
+                ..good().columns
+            },
         ];
         for columns in columns {
             let map = Map { columns, ..good() };

@@ -1,5 +1,8 @@
 //! Tables read by a column map: CSV and XLSX.
 
+pub mod map;
+mod value;
+
 use std::io::Read;
 
 use super::lines::Lines;

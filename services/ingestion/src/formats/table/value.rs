@@ -140,7 +140,9 @@ fn by_pattern(text: &str, pattern: &str) -> Option<BusinessDate> {
         *parts.get_mut(slot)? = Some(value);
         rest = behind;
     }
-    let [Some(year), Some(month), Some(day)] = parts else { return None };
+    let [Some(year), Some(month), Some(day)] = parts else {
+        return None;
+    };
     if !(rest.is_empty() || rest.starts_with([' ', 'T', ','])) {
         return None;
     }
@@ -181,10 +183,17 @@ mod tests {
         ];
         for (decimal, thousands, text, expected) in cases {
             let found = amount(&Cell::Text(text.into()), &map(decimal, thousands), Currency::RON);
-            assert_eq!(found.ok().flatten(), expected, "{text:?} with {decimal:?} and {thousands:?}");
+            assert_eq!(
+                found.ok().flatten(),
+                expected,
+                "{text:?} with {decimal:?} and {thousands:?}"
+            );
         }
         assert_eq!(amount(&Cell::Text("  ".into()), &map(".", ""), Currency::RON), Ok(None));
-        assert_eq!(amount(&Cell::Number("-7.5".into()), &map(",", "."), Currency::RON), Ok(Some(-750)));
+        assert_eq!(
+            amount(&Cell::Number("-7.5".into()), &map(",", "."), Currency::RON),
+            Ok(Some(-750))
+        );
     }
 
     #[test]
