@@ -35,13 +35,17 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Runs every service in one process against a given Kafka and PostgreSQL.
     Run(run::RunArgs),
-    /// Shows how a camt.053 file is read, with its balance proof, or why it is refused. Needs no broker or database.
+    /// Shows how a bank file is read, with its balance proof, or why it is refused. Needs no broker or database.
     ///
     /// Exit code 0: read. 1: at least one statement would be quarantined. 2: the file is refused.
-    #[command(after_help = "Example:\n  incasso inspect statement.xml --json")]
+    #[command(
+        after_help = "Examples:\n  incasso inspect statement.xml --json\n  incasso inspect export.csv --map bank.toml\n  incasso inspect n43.txt --config incasso.toml --source bbva-es"
+    )]
     Inspect {
         /// The file.
         file: PathBuf,
+        #[command(flatten)]
+        by: inspect::By,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,
@@ -63,7 +67,7 @@ pub fn main() -> ExitCode {
     match Cli::parse_from(without_separator(std::env::args_os())).command {
         Command::Demo(args) => wait_for(demo::command(args)),
         Command::Run(args) => run::command(&args),
-        Command::Inspect { file, json } => written(|out| inspect::run(&file, json, out)),
+        Command::Inspect { file, by, json } => written(|out| inspect::run(&file, &by, json, out)),
         Command::Topics { json } => written(|out| topics::run(json, out).map(|()| 0)),
         Command::Proof(args) => wait_for(proof::command(args)),
     }
@@ -139,6 +143,8 @@ mod tests {
             "incasso demo --once --json",
             "incasso run --config incasso.toml --check",
             "incasso inspect a.xml --json",
+            "incasso inspect a.csv --map bank.toml",
+            "incasso inspect a.n43 --config incasso.toml --source bbva-es",
             "incasso topics",
             "incasso proof --topics-only",
         ] {

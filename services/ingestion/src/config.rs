@@ -1,5 +1,7 @@
 //! Settings of ingestion.
 
+pub mod source;
+
 use std::path::PathBuf;
 
 use runtime::Secret;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::SettlementRule;
 use crate::payu::Algorithm;
+pub use source::{MapSetting, Source};
 
 /// Settings of ingestion. Every one has a default; without merchants no webhook is open.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +27,8 @@ pub struct Config {
     pub max_attempts: i32,
     /// Folders that are watched for statement files.
     pub folders: Vec<Folder>,
+    /// How the files of a bank account, or of a report, are read.
+    pub sources: Vec<Source>,
     /// PayU LatAm merchants whose confirmations are taken.
     pub payu_latam: Vec<PayuMerchant>,
     /// How to know a provider's netted payout in a bank statement.
@@ -41,6 +46,7 @@ impl Default for Config {
             chunk_entries: 1_000,
             max_attempts: 5,
             folders: Vec::new(),
+            sources: Vec::new(),
             payu_latam: Vec::new(),
             settlement: Settlement::default(),
             payer_key: Secret::default(),
@@ -58,6 +64,9 @@ pub struct Folder {
     /// How often it is looked at; a file is taken when its size and time stand still between two looks.
     #[serde(default = "default_poll_millis")]
     pub poll_millis: u64,
+    /// Name of the source whose files appear there; without it, the content tells.
+    #[serde(default)]
+    pub source: Option<String>,
 }
 
 const fn default_poll_millis() -> u64 {
@@ -123,9 +132,43 @@ impl Config {
             let same = self.payu_latam.iter().filter(|other| other.merchant_id == *id).count();
             anyhow::ensure!(same == 1, "payu_latam {id} is there {same} times");
         }
+        self.check_sources()?;
         anyhow::ensure!(self.chunk_entries > 0, "chunk_entries must be at least 1");
         anyhow::ensure!(self.max_attempts > 0, "max_attempts must be at least 1");
         Ok(())
+    }
+
+    fn check_sources(&self) -> anyhow::Result<()> {
+        for source in &self.sources {
+            let name = &source.name;
+            if let Err(faults) = source.settings() {
+                anyhow::bail!("sources {name:?}: {}", faults.join("; "));
+            }
+            let same = self.sources.iter().filter(|other| other.name == *name).count();
+            anyhow::ensure!(same == 1, "sources {name:?} is there {same} times");
+            // Several tables may tell of one account; of what names it itself there can be one rule.
+            let of_account = |other: &&Source| other.map.is_none() && other.is_of(&source.account);
+            let same = self.sources.iter().filter(of_account).count();
+            anyhow::ensure!(
+                source.map.is_some() || same <= 1,
+                "sources {name:?}: {same} sources without a map are of its account"
+            );
+        }
+        for folder in &self.folders {
+            let known = |name: &String| self.sources.iter().any(|source| source.name == *name);
+            let path = folder.path.display();
+            anyhow::ensure!(
+                folder.source.as_ref().is_none_or(known),
+                "folders {path}: its source is not one of the sources"
+            );
+        }
+        Ok(())
+    }
+
+    /// The source with this name.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == name)
     }
 
     /// The merchant with this id.

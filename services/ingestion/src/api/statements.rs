@@ -29,6 +29,8 @@ pub struct UploadQuery {
     /// Seconds to wait for the booking, at most 60; 0 answers as soon as the bytes are safe and the file is proved.
     #[serde(default)]
     wait: u64,
+    /// Name of the source that the file is of (`[[ingestion.sources]]`); without it, the content tells.
+    source: Option<String>,
 }
 
 /// A stored file and what became of it.
@@ -174,9 +176,16 @@ pub async fn upload(
     body: Body,
 ) -> Result<Response, Problem> {
     require_one_of(&caller, &["integration", "admin"])?;
+    let config = ctx.config::<Config>();
+    if let Some(name) = query.source.as_deref().filter(|name| config.source(name).is_none()) {
+        return Err(Problem::bad_request(format!(
+            "no source is configured under the name {name:?}"
+        )));
+    }
+    let origin = import::source::origin("http", query.source.as_deref());
     let source = StreamReader::new(Box::pin(body.into_data_stream().map_err(std::io::Error::other)));
-    let Stored { item, new } = store(&ctx, source, &caller.creditors, "http").await?;
-    let small = u64::try_from(item.size_bytes).is_ok_and(|size| size <= ctx.config::<Config>().prove_inline_bytes);
+    let Stored { item, new } = store(&ctx, source, &caller.creditors, &origin).await?;
+    let small = u64::try_from(item.size_bytes).is_ok_and(|size| size <= config.prove_inline_bytes);
     if item.state == "received" && small {
         import::prove(&ctx, &item).await?;
     }

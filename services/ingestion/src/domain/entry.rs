@@ -49,6 +49,8 @@ pub struct BankEntry {
     pub bank_reference: Option<(&'static str, String)>,
     /// `EndToEndId`.
     pub end_to_end: Option<String>,
+    /// Document number and references of a line format, joined: they tell two bookings of a day apart.
+    pub customer_references: String,
     /// All references, distinct, in order of the file.
     pub references: Vec<String>,
     /// Those of them that tell one payment from another: not of a message, batch or mandate.
@@ -81,6 +83,7 @@ impl BankEntry {
             value_on: self.value_on,
             amount: self.amount,
             end_to_end: self.end_to_end.as_deref(),
+            customer: &self.customer_references,
             remittance: &self.remittance,
             counterparty: self.counterparty_account.as_deref(),
         };
@@ -190,6 +193,7 @@ pub(crate) mod tests {
             value_on: on,
             bank_reference: None,
             end_to_end: None,
+            customer_references: String::new(),
             references: Vec::new(),
             own_references: Vec::new(),
             structured: Vec::new(),

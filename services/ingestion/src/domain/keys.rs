@@ -25,6 +25,8 @@ pub struct EntryFacts<'a> {
     pub amount: Money,
     /// The payer's reference.
     pub end_to_end: Option<&'a str>,
+    /// References of a line format, joined; empty where there are none.
+    pub customer: &'a str,
     /// Free text.
     pub remittance: &'a str,
     /// Account of the other side.
@@ -50,6 +52,10 @@ impl EntryKey {
     pub fn of(facts: &EntryFacts<'_>, dates: Dates) -> Self {
         let date = |on: Option<BusinessDate>| on.map(|on| on.to_string()).unwrap_or_default();
         let amount = format!("{}{}", facts.amount.minor(), facts.amount.currency().code());
+        let customer = match facts.customer {
+            "" => String::new(),
+            references => format!("|{references}"),
+        };
         let text = match (dates, facts.reference) {
             (Dates::Final, Some((element, reference))) => {
                 format!(
@@ -59,13 +65,14 @@ impl EntryKey {
                 )
             }
             (Dates::Final, None) => format!(
-                "{}|content|{}|{}|{amount}|{}|{}|{}",
+                "{}|content|{}|{}|{amount}|{}|{}|{}{}",
                 facts.account,
                 date(facts.booked_on),
                 date(facts.value_on),
                 facts.end_to_end.unwrap_or_default(),
                 facts.remittance,
                 facts.counterparty.unwrap_or_default(),
+                customer,
             ),
             (Dates::Open, _) => format!(
                 "{}|pending|{amount}|{}|{}|{}",
@@ -248,6 +255,7 @@ mod tests {
             value_on: on,
             amount: Money::new(minor, Currency::RON),
             end_to_end: Some("E2E"),
+            customer: "",
             remittance: "factura 1",
             counterparty: Some("RO09BCYP0000001234567890"),
         }

@@ -20,6 +20,7 @@ mod lines;
 mod model;
 mod mt;
 mod norma43;
+mod patterns;
 pub mod problem;
 mod proof;
 pub mod reasons;
@@ -38,6 +39,7 @@ pub use model::{
     Balance, BankCode, Batch, CopyKind, Entry, Event, Page, Part, Party, Proof, Reference, ReferenceKind, Return,
     StatementAccount, StatementEnd, StatementHeader, Status, Summary, Verdict, WrittenTime,
 };
+pub use patterns::Pattern;
 pub use problem::{Place, Problem, ProblemKind, ProofFailure, ReadError, Refusal, RefusalReason};
 pub use records::charset::Charset;
 pub use records::settings::{CbiSettings, ConceptLayout, FileEnd, RecordSettings, Slice, Totals};
@@ -76,7 +78,8 @@ pub fn read_with<E>(
         return Ok(summary);
     }
     input.seek(SeekFrom::Start(0))?;
-    read_recognised(input, &recognised, settings, sink)
+    let mut marked = |event: Event| sink(patterns::mark(&settings.patterns, event));
+    read_recognised(input, &recognised, settings, &mut marked)
 }
 
 /// Reads a single file from its beginning by the reader of its format.
@@ -93,7 +96,7 @@ fn read_recognised<E>(
         Shape::Norma43 => norma43::read(input, sniffed, settings, sink),
         Shape::Asobancaria => asobancaria::read(input, sniffed, settings, sink),
         Shape::CbiRh => cbi::read(input, sniffed, settings, sink),
-        Shape::Text | Shape::Zip => table::read(input, sniffed, settings, sink),
+        shape @ (Shape::Text | Shape::Zip) => table::read(input, shape, sniffed, settings, sink),
     }
 }
 

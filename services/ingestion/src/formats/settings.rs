@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::patterns::Pattern;
 use super::records::settings::RecordSettings;
 use super::table::map::Map;
 
@@ -14,12 +17,15 @@ pub struct Settings {
     pub reversals: Reversals,
     /// Of formats of fixed positions.
     pub records: RecordSettings,
+    /// Patterns of the creditor's own references in free texts.
+    pub patterns: Vec<Pattern>,
     /// How its tables are read.
     pub map: Option<Arc<Map>>,
 }
 
 /// Sign rule of entries that are marked as reversals.
-#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reversals {
     /// The direction written is the real one (ISO 20022, SIX implementation guide).
     #[default]

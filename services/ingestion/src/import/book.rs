@@ -11,8 +11,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::map;
 use super::prove::from_naive;
+use super::{map, source};
 use crate::booking::{Debit, Incoming, Session, book_debits, book_payments, payer_key};
 use crate::config::Config;
 use crate::domain::coverage::days_of;
@@ -111,7 +111,9 @@ pub async fn book(ctx: &Context, item: &Raw) -> Result<bool, Failure> {
     let wanted: Vec<u32> = proved.keys().copied().collect();
     let (sender, mut pieces) = mpsc::channel(2);
     let size = config.chunk_entries;
-    let reader = tokio::task::spawn_blocking(move || read(input, &wanted, size, &sender));
+    let named = source::named(&item.origin).map(str::to_owned);
+    let settings = Arc::clone(&config);
+    let reader = tokio::task::spawn_blocking(move || read(input, &settings, named.as_deref(), &wanted, size, &sender));
     let mut now: Option<Booking> = None;
     let mut held: Vec<BankEntry> = Vec::new();
     while let Some(piece) = pieces.recv().await {
@@ -145,7 +147,24 @@ pub async fn book(ctx: &Context, item: &Raw) -> Result<bool, Failure> {
 }
 
 /// Blocking: reads the wanted statements in chunks.
-fn read(input: Box<dyn raw::ReadSeek>, wanted: &[u32], size: usize, sender: &mpsc::Sender<Piece>) {
+fn read(
+    mut input: Box<dyn raw::ReadSeek>,
+    config: &Config,
+    named: Option<&str>,
+    wanted: &[u32],
+    size: usize,
+    sender: &mpsc::Sender<Piece>,
+) {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let failure = Failure::new(anyhow::anyhow!("a proved file cannot be read again: {error}"));
+        // Nobody listens where the booking ended first.
+        let _ = sender.blocking_send(Piece::Failed(failure));
+    };
+    let settings = match source::choose(config, named, &mut input) {
+        Ok(Ok(settings)) => settings,
+        Ok(Err(refusal)) => return unreadable(&refusal),
+        Err(error) => return unreadable(&error),
+    };
     let mut entries: Vec<BankEntry> = Vec::with_capacity(size);
     let mut now: Option<Sort> = None;
     let mut sink = |event: Event| -> Result<(), &'static str> {
@@ -174,10 +193,8 @@ fn read(input: Box<dyn raw::ReadSeek>, wanted: &[u32], size: usize, sender: &mps
         }
         Ok(())
     };
-    if let Err(error) = formats::read(input, &mut sink) {
-        let failure = Failure::new(anyhow::anyhow!("a proved file cannot be read again: {error}"));
-        // Nobody listens where the booking ended first.
-        let _ = sender.blocking_send(Piece::Failed(failure));
+    if let Err(error) = formats::read_with(input, &settings, &mut sink) {
+        unreadable(&error);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures::future::BoxFuture;
 use runtime::{CancellationToken, Context, Failure};
 
-use super::{Outcome, prove};
+use super::{Outcome, prove, source};
 use crate::api::statements::{self, Stored};
 use crate::config::{Config, Folder};
 
@@ -33,7 +33,7 @@ pub fn watch(ctx: Context, stop: CancellationToken) -> BoxFuture<'static, anyhow
 async fn watch_one(ctx: Context, stop: CancellationToken, folder: Folder) {
     let mut looks: HashMap<PathBuf, Look> = HashMap::new();
     while !stop.is_cancelled() {
-        if let Err(failure) = look(&ctx, &folder.path, &mut looks).await {
+        if let Err(failure) = look(&ctx, &folder, &mut looks).await {
             tracing::warn!(folder = %folder.path.display(), %failure, "a watched folder could not be read, trying again");
         }
         tokio::select! {
@@ -43,9 +43,9 @@ async fn watch_one(ctx: Context, stop: CancellationToken, folder: Folder) {
     }
 }
 
-async fn look(ctx: &Context, folder: &Path, looks: &mut HashMap<PathBuf, Look>) -> Result<(), Failure> {
+async fn look(ctx: &Context, folder: &Folder, looks: &mut HashMap<PathBuf, Look>) -> Result<(), Failure> {
     let mut seen: HashMap<PathBuf, Look> = HashMap::new();
-    let mut listing = tokio::fs::read_dir(folder).await?;
+    let mut listing = tokio::fs::read_dir(&folder.path).await?;
     while let Some(found) = listing.next_entry().await? {
         let metadata = found.metadata().await?;
         if metadata.is_file() && is_wanted(&found.file_name().to_string_lossy()) {
@@ -74,9 +74,11 @@ fn is_wanted(name: &str) -> bool {
         && !lower.ends_with(".problem.json")
 }
 
-async fn take(ctx: &Context, folder: &Path, path: &Path) -> Result<(), Failure> {
+async fn take(ctx: &Context, watched: &Folder, path: &Path) -> Result<(), Failure> {
+    let folder = watched.path.as_path();
+    let origin = source::origin("folder", watched.source.as_deref());
     let file = tokio::fs::File::open(path).await?;
-    let stored = match statements::store(ctx, file, &["*".to_owned()], "folder").await {
+    let stored = match statements::store(ctx, file, &["*".to_owned()], &origin).await {
         Ok(stored) => stored,
         Err(statements::StoreError::TooLarge(limit)) => {
             let problem = serde_json::json!([{"where": "", "what": format!("larger than {limit} bytes"), "remedy": "Ask the bank for smaller files."}]);

@@ -31,6 +31,7 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
         value_on: read.value_on,
         bank_reference: bank_reference(read),
         end_to_end: first(ReferenceKind::EndToEnd),
+        customer_references: texts(&[ReferenceKind::Customer]).join("|"),
         references: read.references.iter().map(|reference| reference.text.clone()).collect(),
         own_references: texts(&[
             ReferenceKind::Servicer,
@@ -42,6 +43,7 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
             ReferenceKind::Clearing,
             ReferenceKind::Proprietary,
             ReferenceKind::Creditor,
+            ReferenceKind::Customer,
         ]),
         structured: structured(read, texts(&[ReferenceKind::Creditor])),
         free_text: free_text(
@@ -50,6 +52,7 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
                 ReferenceKind::EndToEnd,
                 ReferenceKind::Instruction,
                 ReferenceKind::Proprietary,
+                ReferenceKind::Customer,
             ]),
         ),
         remittance: read.remittance.clone(),

@@ -5,6 +5,7 @@ mod book;
 pub mod folders;
 mod map;
 mod prove;
+pub mod source;
 mod task;
 
 pub use book::book;

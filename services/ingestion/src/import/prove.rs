@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{MAX_AMOUNT_MINOR, map};
+use super::{MAX_AMOUNT_MINOR, map, source};
+use crate::config::Config;
 use crate::domain::keys::{Dates, statement_key};
 use crate::domain::tokens::normalise;
-use crate::formats::{self, Event, Problem, ReadError, Refusal, StatementEnd, StatementHeader, StatementKind, Verdict};
+use crate::formats::{
+    self, Event, Problem, ReadError, Refusal, Settings, StatementEnd, StatementHeader, StatementKind, Verdict,
+};
 use crate::store::raw::{self, Raw};
 use crate::store::registry;
 use crate::store::statements::{self, Statement};
@@ -56,9 +59,17 @@ enum Read {
 /// # Errors
 /// When the database or the store does not answer.
 pub async fn prove(ctx: &Context, item: &Raw) -> Result<Outcome, Failure> {
-    let input = raw::open(ctx, item).await?;
+    let mut input = raw::open(ctx, item).await?;
     let raw_id = item.raw_id;
-    let read = tokio::task::spawn_blocking(move || read_all(input, raw_id))
+    let config = ctx.config::<Config>();
+    let origin = item.origin.clone();
+    let read =
+        tokio::task::spawn_blocking(
+            move || match source::choose(&config, source::named(&origin), &mut input)? {
+                Ok(settings) => read_all(input, &settings, raw_id),
+                Err(refusal) => Ok(Read::Refused(refusal)),
+            },
+        )
         .await
         .map_err(anyhow::Error::new)??;
     let mut tx = ctx.begin(Scope::Service).await?;
@@ -163,9 +174,10 @@ async fn against_registry(
 }
 
 /// Blocking: reads the whole file.
-fn read_all(input: Box<dyn raw::ReadSeek>, raw_id: Uuid) -> Result<Read, Failure> {
+fn read_all(input: Box<dyn raw::ReadSeek>, settings: &Settings, raw_id: Uuid) -> Result<Read, Failure> {
     let mut done: Vec<Statement> = Vec::new();
     let mut now: Option<Proving> = None;
+    let mut condemned: Option<Problem> = None;
     let mut sink = |event: Event| -> Result<(), std::convert::Infallible> {
         match event {
             Event::StatementStart(header) => now = Some(Proving::new(&header)),
@@ -174,6 +186,11 @@ fn read_all(input: Box<dyn raw::ReadSeek>, raw_id: Uuid) -> Result<Read, Failure
                     now.entry(&entry);
                 }
             }
+            // Wrong about the whole file: no statement of it may be booked.
+            Event::Problem {
+                statement: None,
+                problem,
+            } if problem.quarantines() => condemned = Some(problem),
             Event::Problem { problem, .. } => {
                 if let Some(now) = &mut now {
                     now.problem(&problem);
@@ -187,11 +204,30 @@ fn read_all(input: Box<dyn raw::ReadSeek>, raw_id: Uuid) -> Result<Read, Failure
         }
         Ok(())
     };
-    match formats::read(input, &mut sink) {
-        Ok(_) => Ok(Read::Statements(done)),
+    match formats::read_with(input, settings, &mut sink) {
+        Ok(_) => {
+            if let Some(problem) = &condemned {
+                done.iter_mut().for_each(|statement| condemn(statement, problem));
+            }
+            Ok(Read::Statements(done))
+        }
         Err(ReadError::Refused(refusal)) => Ok(Read::Refused(refusal)),
         Err(ReadError::Io(error)) => Err(error.into()),
         Err(ReadError::Receiver(never)) => match never {},
+    }
+}
+
+fn as_json(problem: &Problem) -> Value {
+    json!({"where": problem.at.to_string(), "what": problem.kind.to_string(), "remedy": problem.kind.remedy()})
+}
+
+fn condemn(statement: &mut Statement, problem: &Problem) {
+    if let Value::Array(problems) = &mut statement.problems {
+        problems.push(as_json(problem));
+    }
+    if statement.state == "proved" {
+        statement.state = "quarantined".to_owned();
+        statement.reason = Some("statement-has-errors".to_owned());
     }
 }
 

@@ -16,7 +16,7 @@ pub struct NewRaw<'a> {
     pub raw_id: Uuid,
     /// `statement` or `payu-latam:508029`.
     pub source: &'a str,
-    /// `http`, `webhook` or `folder`.
+    /// `http`, `webhook` or `folder`; behind a colon the source that was named with it.
     pub origin: &'a str,
     /// SHA-256, hexadecimal.
     pub sha256: &'a str,
@@ -73,6 +73,8 @@ pub struct Raw {
     pub raw_id: Uuid,
     /// Where it is from.
     pub source: String,
+    /// The way it came, and the source that was named with it: `http`, `folder:NAME`.
+    pub origin: String,
     /// SHA-256.
     pub sha256: String,
     /// Size.
@@ -87,7 +89,7 @@ pub struct Raw {
     pub attempts: i32,
 }
 
-const COLUMNS: &str = "raw_id, source, sha256, size_bytes, acts_for, received_at, state, attempts";
+const COLUMNS: &str = "raw_id, source, origin, sha256, size_bytes, acts_for, received_at, state, attempts";
 
 /// The item with this id.
 ///

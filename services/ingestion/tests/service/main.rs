@@ -5,6 +5,7 @@
 mod camt;
 mod days;
 mod deposits;
+mod norma43;
 mod payu;
 mod provisional;
 mod statements;

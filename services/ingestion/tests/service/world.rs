@@ -104,6 +104,11 @@ impl World {
     }
 
     pub async fn creditor(&self) {
+        self.creditor_with(super::camt::IBAN).await;
+    }
+
+    /// The creditor with this bank account.
+    pub async fn creditor_with(&self, iban: &str) {
         let bank = |number: &str| CreditorBankAccount {
             number: number.into(),
             currency: Currency::RON,
@@ -125,7 +130,7 @@ impl World {
             currency: Currency::RON,
             calendar: CALENDAR.parse().unwrap(),
             first_on: on("2026-11-02"),
-            bank_accounts: vec![bank(super::camt::IBAN)],
+            bank_accounts: vec![bank(iban)],
             merchants: vec![ProviderMerchant {
                 provider: "payu-latam".into(),
                 merchant_id: MERCHANT.into(),

@@ -13,7 +13,7 @@ use std::io::Read;
 
 use kernel::Currency;
 
-use super::format::{Dialect, Family, Format};
+use super::format::Dialect;
 use super::model::{Event, StatementHeader, Summary, WrittenTime};
 use super::problem::{Problem, ReadError, RefusalReason};
 use super::records::input::Input;

@@ -136,19 +136,6 @@ pub enum RecordProblem {
     /// Note: bytes that are not UTF-8 in a file that declares no encoding.
     #[error("the bytes are not UTF-8: read as {0}, in which more of them are letters")]
     AssumedCharset(&'static str),
-    /// Note: no proof is possible.
-    #[error("the format has no balances: {0}")]
-    NoBalances(&'static str),
-    /// A table without a column that its map names.
-    #[error("the column {column} of the map {map:?} is not there; the header has: {header}")]
-    NoColumn {
-        /// Name or number of the column.
-        column: String,
-        /// Name of the map.
-        map: String,
-        /// What the header says.
-        header: String,
-    },
     /// A row without what every row must have.
     #[error("the row has no {0}")]
     Missing(&'static str),
@@ -160,9 +147,12 @@ pub enum RecordProblem {
         /// Of the credit column.
         credit: String,
     },
-    /// A quoted field of a table has no end, or the table's form is broken otherwise.
-    #[error("the table cannot be read further: {0}")]
-    BrokenTable(String),
+    /// The last row has no line end.
+    #[error("the last row has no line end: the file may be cut off in it")]
+    UnfinishedRow,
+    /// Note: rows that hold neither a date nor an amount.
+    #[error("the row has neither date nor amount and was passed over, like others of the kind")]
+    PassedOver,
     /// The balance column does not follow from the row before.
     #[error("the balance is {}, but by the row before it would be {}", decimal(*stated, *currency), decimal(*found, *currency))]
     BalanceBreaks {
@@ -172,12 +162,6 @@ pub enum RecordProblem {
         found: i128,
         /// The currency of both.
         currency: Currency,
-    },
-    /// A returned collection.
-    #[error("return of cause {cause}: no collection of the same reference and amount stands before it in this file")]
-    ReturnWithoutOriginal {
-        /// The bank's cause.
-        cause: String,
     },
 }
 
@@ -191,8 +175,7 @@ impl RecordProblem {
                 | Self::UnknownCode { .. }
                 | Self::TooWide { .. }
                 | Self::AssumedCharset(_)
-                | Self::NoBalances(_)
-                | Self::ReturnWithoutOriginal { .. }
+                | Self::PassedOver
         )
     }
 
@@ -226,18 +209,16 @@ impl RecordProblem {
             Self::UnknownCode { .. } => "Nothing; tell us what the code means, so that it can be named.",
             Self::TooWide { .. } => "Nothing, if the text is complete; else send the file as the bank made it.",
             Self::AssumedCharset(_) => "Check a name with accents below; set the source's encoding if it is wrong.",
-            Self::NoBalances(_) => "Nothing: counts and totals were checked instead, where the format has them.",
-            Self::NoColumn { .. } => "Correct the map, or send a file with this column.",
             Self::Missing(_) | Self::TwoAmounts { .. } => {
-                "Correct the map (see header_rows, footer_rows, skip_rows_with), or ask for a corrected file."
+                "Correct the map (header_rows, skip_rows_with), or ask for a corrected file."
             }
-            Self::BrokenTable(_) => "Export the table again; check separator and quotes of the map.",
             Self::BalanceBreaks { .. } => {
                 "A row is missing, doubled or changed; if the newest row comes first, set order = \"newest-first\" in the map."
             }
-            Self::ReturnWithoutOriginal { .. } => {
-                "Nothing: the collection that it takes back is in an earlier file, or not known."
+            Self::UnfinishedRow => {
+                "Fetch the file again; if it always ends so, set last_line_end = \"optional\" in the map."
             }
+            Self::PassedOver => "Nothing, if they are headings or totals.",
         }
     }
 }
