@@ -45,7 +45,7 @@ enum Command {
         /// The file.
         file: PathBuf,
         #[command(flatten)]
-        by: inspect::By,
+        by: crate::sources::By,
         /// Prints one JSON document.
         #[arg(long)]
         json: bool,

@@ -3,10 +3,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use ingestion::config::{MapSetting, Source};
 use ingestion::formats::inspection::{Inspection, Outcome, ProblemList, ProblemView, write_json};
 use ingestion::formats::problem::decimal;
 use ingestion::formats::reasons::meaning;
@@ -14,71 +12,8 @@ use ingestion::formats::{
     Entry, Event, MAX_FILE, Part, Proof, ReadError, Refusal, Return, Settings, StatementEnd, StatementHeader,
     StatementKind, Status, Summary, Verdict, check, read_with,
 };
-use ingestion::import::source::choose;
 
-/// By which settings a file is read, as the arguments say.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct By {
-    /// Reads it as a file of this source (`[[ingestion.sources]]` of --config).
-    #[arg(long, value_name = "NAME", requires = "config", conflicts_with = "map")]
-    pub source: Option<String>,
-    /// Settings as for `incasso run`; without --source, the source is found by the file's account or columns.
-    #[arg(long, value_name = "FILE", conflicts_with = "map")]
-    pub config: Option<PathBuf>,
-    /// Reads a table (CSV, XLSX) by this column map.
-    #[arg(long, value_name = "FILE")]
-    pub map: Option<PathBuf>,
-}
-
-/// Of a settings file, what concerns sources.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct OfSources {
-    ingestion: Listed,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Listed {
-    sources: Vec<Source>,
-}
-
-impl By {
-    fn settings(&self, file: &Path) -> Result<Settings, ProblemView> {
-        let wrong = |place: String, what: String| ProblemView {
-            place,
-            what,
-            remedy: "Correct the setting; services/ingestion/README.md shows an example.".to_owned(),
-        };
-        if let Some(path) = &self.map {
-            let map = MapSetting::File(path.clone()).load();
-            let map = map.map_err(|faults| wrong("--map".to_owned(), faults.join("; ")))?;
-            return Ok(Settings {
-                map: Some(Arc::new(map)),
-                ..Settings::default()
-            });
-        }
-        let Some(path) = &self.config else {
-            return Ok(Settings::default());
-        };
-        let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(place.clone(), error.to_string()))?;
-        let found: OfSources = toml::from_str(&text).map_err(|error| wrong(place.clone(), error.to_string()))?;
-        let config = ingestion::Config {
-            sources: found.ingestion.sources,
-            ..ingestion::Config::default()
-        };
-        config
-            .check()
-            .map_err(|error| wrong(place.clone(), error.to_string()))?;
-        // A file that cannot be opened is told by whoever reads it.
-        let Ok(input) = open(file) else {
-            return Ok(Settings::default());
-        };
-        let choice = choose(&config, self.source.as_deref(), input).map_err(|error| wrong(place, error.to_string()))?;
-        choice.map_err(|refusal| ProblemView::from(&*refusal))
-    }
-}
+use crate::sources::By;
 
 /// Reads `file` and writes what it says to `out`: for people, or as JSON.
 ///
@@ -88,13 +23,13 @@ impl By {
 /// # Errors
 /// Only those of `out`.
 pub fn run(file: &Path, by: &By, json: bool, out: &mut dyn Write) -> io::Result<u8> {
-    let settings = match by.settings(file) {
-        Ok(settings) => settings,
-        Err(problem) => return told_only(problem, json, out),
-    };
-    let input = match open(file) {
+    let mut input = match open(file) {
         Ok(input) => input,
         Err(error) => return unreadable(file, &error, json, out),
+    };
+    let settings = match by.settings(&mut input) {
+        Ok(settings) => settings,
+        Err(problem) => return told_only(problem, json, out),
     };
     let mut out = Output {
         inner: out,

@@ -15,4 +15,5 @@ pub mod demo;
 pub mod inspect;
 pub mod proof;
 pub mod run;
+pub mod sources;
 pub mod topics;

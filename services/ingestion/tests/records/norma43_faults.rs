@@ -55,8 +55,8 @@ fn every_field_that_is_checked() {
         (
             2,
             17,
-            "      ",
-            "line 2, record 22, positions 17-22 (value date): \"      \" is not a date",
+            "261131",
+            "line 2, record 22, positions 17-22 (value date): \"261131\" is not a date",
         ),
         (
             2,
@@ -161,6 +161,20 @@ fn codes_that_are_not_known_are_kept_and_told_once() {
             "line 5: record \"55\" is unknown and was passed over",
         ]
     );
+}
+
+#[test]
+fn a_value_date_may_be_left_out() {
+    for blank in ["      ", "000000"] {
+        let found = inspected(spoilt(2, 17, blank));
+        assert_read(&found);
+        assert_eq!(found.statements[0].entries[0].value_on, None);
+        assert!(
+            told(&found)[0].contains("(value date): there is no value date"),
+            "{:?}",
+            told(&found)
+        );
+    }
 }
 
 #[test]

@@ -166,3 +166,24 @@ fn cut_at_every_byte() {
         assert_ne!(inspected(&cbi.as_bytes()[..at]).outcome, Outcome::Read, "cut at {at}");
     }
 }
+
+/// A table has no end of its own: cut between rows it is a shorter table whose rows are right, elsewhere it is told.
+#[test]
+fn a_table_cut_at_every_byte_books_nothing_wrong() {
+    let map = "currency = \"RON\"\naccount = \"1\"\nkind = \"statement\"\ndecimal = \",\"\n\
+               [columns]\nbooked_on = \"Data\"\namount = \"Suma\"\nremittance = [\"Text\"]\n";
+    let settings = ingestion::formats::Settings {
+        map: Some(std::sync::Arc::new(toml::from_str(map).unwrap())),
+        ..ingestion::formats::Settings::default()
+    };
+    let text = "Data;Text;Suma\r\n2026-11-02;\"a\r\nb\";1234,56\r\n2026-11-03;ș;-7,00\r\n";
+    let whole = with(text, &settings);
+    assert_eq!(whole.outcome, Outcome::Read, "{:?}", whole.problems);
+    for at in 0..text.len() {
+        let found = with(&text.as_bytes()[..at], &settings);
+        if found.outcome == Outcome::Read {
+            let rows = &found.statements[0].entries;
+            assert_eq!(rows[..], whole.statements[0].entries[..rows.len()], "cut at {at}");
+        }
+    }
+}

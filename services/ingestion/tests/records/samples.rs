@@ -25,7 +25,7 @@ const EXPECTED: [Expected; 2] = [
     Expected {
         file: "sequra__norma43_parser__spec_fixtures_example2.n43",
         outcome: Outcome::Quarantined,
-        statements: &[("ES0081476995250216857250", 4, 0, "absent")],
+        statements: &[("ES0700814797516995216857", 4, 34_278, "absent")],
         told: &[],
     },
 ];

@@ -38,7 +38,12 @@ impl Movement {
                 .map_err(|kind| tell(from, from + 5, what, kind))
                 .ok()
         };
-        let (booked_on, value_on) = (date(11, "operation date"), date(17, "value date"));
+        let booked_on = date(11, "operation date");
+        let no_value_date = record.reference(17, 22).is_none();
+        let value_on = if no_value_date { None } else { date(17, "value date") };
+        if no_value_date {
+            tell(17, 22, "value date", RecordProblem::NoValueDate);
+        }
         let credit = match record.field(28, 28) {
             "1" => Some(false),
             "2" => Some(true),

@@ -125,6 +125,9 @@ pub enum RecordProblem {
         /// As written.
         code: String,
     },
+    /// Note: a value date of blanks or zeros.
+    #[error("there is no value date: the operation date counts")]
+    NoValueDate,
     /// Note: text after the last position.
     #[error("the record has {found} characters, the format has {limit}: what is behind them was passed over")]
     TooWide {
@@ -173,6 +176,7 @@ impl RecordProblem {
             self,
             Self::UnknownRecord(_)
                 | Self::UnknownCode { .. }
+                | Self::NoValueDate
                 | Self::TooWide { .. }
                 | Self::AssumedCharset(_)
                 | Self::PassedOver
@@ -207,6 +211,7 @@ impl RecordProblem {
             Self::TooMany { .. } => "Ask the bank for the file as its standard has it.",
             Self::UnknownRecord(_) => "Nothing, if counts and totals agree; else ask the bank what the record means.",
             Self::UnknownCode { .. } => "Nothing; tell us what the code means, so that it can be named.",
+            Self::NoValueDate => "Nothing, unless interest depends on it.",
             Self::TooWide { .. } => "Nothing, if the text is complete; else send the file as the bank made it.",
             Self::AssumedCharset(_) => "Check a name with accents below; set the source's encoding if it is wrong.",
             Self::Missing(_) | Self::TwoAmounts { .. } => {

@@ -198,7 +198,6 @@ impl Map {
                 faults.push(what.to_owned());
             }
         };
-        let columns = &self.columns;
         ensure(
             self.separator_byte().is_some(),
             "separator: one ASCII character, or \"tab\"",
@@ -222,6 +221,17 @@ impl Map {
             letters('D') && letters('M') && letters('Y'),
             "date_format: D, M and Y, such as \"DD.MM.YYYY\"",
         );
+        self.column_faults(&mut faults);
+        faults
+    }
+
+    fn column_faults(&self, faults: &mut Vec<String>) {
+        let mut ensure = |holds: bool, what: &str| {
+            if !holds {
+                faults.push(what.to_owned());
+            }
+        };
+        let columns = &self.columns;
         ensure(
             columns.booked_on.is_some(),
             "columns.booked_on: every table needs its date",
@@ -261,7 +271,6 @@ impl Map {
                 "columns: numbers count from 1; names need header_rows of at least 1",
             );
         }
-        faults
     }
 
     fn all_columns(&self) -> impl Iterator<Item = &Column> {

@@ -4,6 +4,7 @@
 //! A text is streamed whatever its size; a workbook is bounded (see `workbook`), since its texts are held in memory.
 
 pub mod map;
+mod reading;
 mod statement;
 mod text;
 mod value;
