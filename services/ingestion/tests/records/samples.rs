@@ -20,13 +20,24 @@ const EXPECTED: [Expected; 2] = [
         file: "sequra__norma43_parser__spec_fixtures_example1.n43",
         outcome: Outcome::Quarantined,
         statements: &[("ES1799991111710123456789", 4, 4_936, "fails")],
-        told: &[],
+        told: &[
+            "line 10, record 33, positions 74-76 (currency): \"001\" is not a currency of ISO 4217",
+            "line 10, record 33, positions 21-25 (number of debits): number of debits: 4 stated, 0 found",
+            "line 10, record 33, positions 26-39 (total of debits): total of debits: 49.36 stated, 0.00 found, difference -49.36",
+            "line 10, record 33, positions 40-44 (number of credits): number of credits: 2 stated, 4 found",
+            "line 10, record 33, positions 45-58 (total of credits): total of credits: 9999.99 stated, 49.36 found, difference -9950.63",
+            "line 10: the file ends without its record 88: it may be cut off",
+            "line 1, statement 1: the balance proof fails: opening 1234.56 + booked 49.36 = 1283.92, but the closing balance is 788899999999.99 EUR",
+        ],
     },
     Expected {
         file: "sequra__norma43_parser__spec_fixtures_example2.n43",
         outcome: Outcome::Quarantined,
         statements: &[("ES0700814797516995216857", 4, 34_278, "absent")],
-        told: &[],
+        told: &[
+            "line 13: the file ends without its record 88: it may be cut off",
+            "line 13: the statement ends without its record 33",
+        ],
     },
 ];
 
