@@ -72,13 +72,13 @@ pub fn read_with<E>(
 ) -> Result<Summary, ReadError<E>> {
     input.seek(SeekFrom::Start(0))?;
     let recognised = recognise(&mut input)?.map_err(|refusal| ReadError::Refused(Box::new(refusal)))?;
+    let mut marked = |event: Event| sink(patterns::mark(&settings.patterns, event));
     if recognised.shape == Shape::Zip
-        && let Some(summary) = archive::read(&mut input, settings, sink)?
+        && let Some(summary) = archive::read(&mut input, settings, &mut marked)?
     {
         return Ok(summary);
     }
     input.seek(SeekFrom::Start(0))?;
-    let mut marked = |event: Event| sink(patterns::mark(&settings.patterns, event));
     read_recognised(input, &recognised, settings, &mut marked)
 }
 

@@ -1,7 +1,5 @@
 //! A statement while its records are read, and the way of its events to the receiver.
 
-use kernel::Money;
-
 use super::problem::RecordProblem;
 use crate::formats::model::{BankCode, Entry, Event, Part, Party, StatementEnd, StatementHeader, Status, Verdict};
 use crate::formats::problem::{Place, Problem, ProblemKind, ReadError};
@@ -48,11 +46,10 @@ impl Building {
 
     /// Adds an entry to the counts and, where it is booked, to the sum.
     fn count(&mut self, entry: &Entry) {
-        let own = |money: &Money| Some(money.currency()) == self.header.currency;
         match entry.status {
             Status::Booked => {
                 self.booked += 1;
-                self.sums.add(entry.amount.filter(own), entry.reversal);
+                self.sums.add_in(entry.amount, self.header.currency, entry.reversal);
             }
             Status::Pending => self.pending += 1,
             Status::Info => self.info += 1,
