@@ -247,11 +247,10 @@ impl<E> Reader<'_, '_, E> {
 
     fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        if !self.file_ended && self.settings.file_end == FileEnd::Required {
-            if let Some(open) = &mut self.open {
-                let kind = RecordProblem::NoFileEnd("EF");
-                self.out.tell(&mut open.building, problem(line, "", kind))?;
-            }
+        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
+        if let Some(open) = self.open.as_mut().filter(|_| missing) {
+            let kind = RecordProblem::NoFileEnd("EF");
+            self.out.tell(&mut open.building, problem(line, "", kind))?;
         }
         self.end_statement(line)
     }

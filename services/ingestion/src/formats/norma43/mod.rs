@@ -311,11 +311,10 @@ impl<E> Reader<'_, '_, E> {
     /// The end of the bytes.
     fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        if !self.file_ended && self.settings.file_end == FileEnd::Required {
-            if let Some(open) = &mut self.open {
-                let kind = RecordProblem::NoFileEnd("88");
-                self.out.tell(&mut open.building, problem(line, "", kind))?;
-            }
+        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
+        if let Some(open) = self.open.as_mut().filter(|_| missing) {
+            let kind = RecordProblem::NoFileEnd("88");
+            self.out.tell(&mut open.building, problem(line, "", kind))?;
         }
         self.end_statement(line)
     }

@@ -49,10 +49,10 @@ impl Reading<'_> {
             self.tell(places.booked_on, RecordProblem::Missing("booking date"));
         }
         entry.currency = stated;
-        if let (Some(stated), Some(account)) = (stated, open.building.header.currency) {
-            if stated != account {
-                self.tell(places.currency, RecordProblem::ForeignAmount { stated, account });
-            }
+        if let (Some(stated), Some(account)) = (stated, open.building.header.currency)
+            && stated != account
+        {
+            self.tell(places.currency, RecordProblem::ForeignAmount { stated, account });
         }
         entry.amount = stated.and_then(|currency| Some(Money::new(self.amount(currency)?, currency)));
         entry.credit = entry.amount.is_none_or(|money| !money.is_negative());
