@@ -219,6 +219,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn wrong_settings_are_named() {
         assert!(good().settings().is_ok());
         let slice = Slice {

@@ -19,6 +19,7 @@ fn spoilt(line: usize, from: usize, by: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_field_that_is_checked() {
     assert_read(&inspected(lines().join("\n")));
     let cases = [

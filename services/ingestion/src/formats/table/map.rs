@@ -353,6 +353,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn wrong_settings_are_named() {
         assert_eq!(good().faults(), Vec::<String>::new());
         let cases: [(Map, &str); 9] = [

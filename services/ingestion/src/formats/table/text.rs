@@ -90,6 +90,19 @@ pub(super) struct TextRead {
     pub(super) lines: u64,
 }
 
+/// A reader by the map's separator and quotes.
+fn reader<R: Read>(input: R, map: &Map) -> csv::Reader<R> {
+    let quote = map.quote_byte().ok().flatten();
+    csv::ReaderBuilder::new()
+        .delimiter(map.separator_byte().unwrap_or(b';'))
+        .quote(quote.unwrap_or(b'"'))
+        .quoting(quote.is_some())
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(BUFFER)
+        .from_reader(input)
+}
+
 /// Hands the rows of a text table to `each`, and notes to `note`.
 pub(super) fn rows<E>(
     input: impl Read,
@@ -108,15 +121,7 @@ pub(super) fn rows<E>(
         input,
         passed: passed.clone(),
     };
-    let quote = map.quote_byte().ok().flatten();
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(map.separator_byte().unwrap_or(b';'))
-        .quote(quote.unwrap_or(b'"'))
-        .quoting(quote.is_some())
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(BUFFER)
-        .from_reader(counted);
+    let mut reader = reader(counted, map);
     let mut decoder = Decoder::new(map.charset());
     let mut record = csv::ByteRecord::new();
     let mut line = 1;
