@@ -12,8 +12,8 @@ use ingestion::import::source::choose;
 /// By which settings a file is read, as the arguments say.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct By {
-    /// Reads it as a file of this source (`[[ingestion.sources]]` of --config).
-    #[arg(long, value_name = "NAME", requires = "config", conflicts_with = "map")]
+    /// Reads it as a file of this source (`[[ingestion.sources]]` of --config, else of incasso.toml).
+    #[arg(long, value_name = "NAME", conflicts_with = "map")]
     pub source: Option<String>,
     /// Settings as for `incasso run`; without --source, the source is found by the file's account or columns.
     #[arg(long, value_name = "FILE", conflicts_with = "map")]
@@ -55,11 +55,12 @@ impl By {
                 ..Settings::default()
             });
         }
-        let Some(path) = &self.config else {
+        let own = self.source.as_ref().map(|_| PathBuf::from("incasso.toml"));
+        let Some(path) = self.config.clone().or(own) else {
             return Ok(Settings::default());
         };
         let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(place.clone(), error.to_string()))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(place.clone(), error.to_string()))?;
         let found: OfSources = toml::from_str(&text).map_err(|error| wrong(place.clone(), error.to_string()))?;
         let config = ingestion::Config {
             sources: found.ingestion.sources,
