@@ -7,6 +7,7 @@ use allocation::Allocation;
 use kernel::BusinessDate;
 use runtime::config::Sources;
 use runtime::replay::{Report, Request, replay};
+use runtime::terminal::{complain, say};
 use runtime::{Secret, Service as _, Settings};
 
 /// Exit code: it cannot be run again, or not be compared.
@@ -54,20 +55,20 @@ pub async fn command(args: ReplayArgs) -> ExitCode {
     match found {
         Ok(report) => {
             if args.json {
-                println!("{:#}", serde_json::json!(report));
+                say(format!("{:#}", serde_json::json!(report)));
             } else {
-                println!("{}", words(&report));
+                say(words(&report));
             }
             ExitCode::from(u8::from(!report.same))
         }
         Err(error) => {
             if args.json {
-                println!(
+                say(format!(
                     "{:#}",
                     serde_json::json!({ "same": null, "error": format!("{error:#}") })
-                );
+                ));
             } else {
-                eprintln!("cannot be run again: {error:#}");
+                complain(format!("cannot be run again: {error:#}"));
             }
             ExitCode::from(CANNOT)
         }
@@ -97,7 +98,7 @@ pub async fn run(args: &ReplayArgs, settings: &Settings<allocation::Config>) -> 
     })?;
     let report = replay::<Allocation>(settings, &request(url)).await;
     if let Err(error) = stack::drop_database(&admin, &name).await {
-        eprintln!("database {name} was not dropped: {error:#}");
+        complain(format!("database {name} was not dropped: {error:#}"));
     }
     report
 }
