@@ -397,7 +397,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         let mut out = Vec::new();
-        let code = run(file.path(), json, &mut out).unwrap();
+        let code = run(file.path(), &By::default(), json, &mut out).unwrap();
         (code, String::from_utf8(out).unwrap())
     }
 
@@ -450,9 +450,15 @@ mod tests {
     fn what_cannot_be_opened() {
         for json in [false, true] {
             let mut out = Vec::new();
-            assert_eq!(run(Path::new("/nowhere/at/all"), json, &mut out).unwrap(), 2);
+            assert_eq!(
+                run(Path::new("/nowhere/at/all"), &By::default(), json, &mut out).unwrap(),
+                2
+            );
             assert!(String::from_utf8(out).unwrap().contains("the file cannot be read"));
-            assert_eq!(run(&std::env::temp_dir(), json, &mut Vec::new()).unwrap(), 2);
+            assert_eq!(
+                run(&std::env::temp_dir(), &By::default(), json, &mut Vec::new()).unwrap(),
+                2
+            );
         }
     }
 
@@ -472,7 +478,7 @@ mod tests {
         std::fs::write(file.path(), GOOD).unwrap();
         for json in [false, true] {
             assert_eq!(
-                run(file.path(), json, &mut Closed).unwrap_err().kind(),
+                run(file.path(), &By::default(), json, &mut Closed).unwrap_err().kind(),
                 io::ErrorKind::BrokenPipe
             );
         }
