@@ -133,7 +133,9 @@ async fn carry(
 
 /// Proxies by name, shared by whoever cuts them.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies(Arc<Mutex<Vec<(String, Arc<Proxy>)>>>);
+pub struct Proxies(Arc<Mutex<Vec<Named>>>);
+
+type Named = (String, Arc<Proxy>);
 
 impl Proxies {
     /// Adds one.

@@ -14,8 +14,10 @@ use super::{Days, Findings};
 use crate::plan::{Plan, RACER};
 use crate::topics::Record;
 
-/// Creditor and name of a sum, per closed day of a calendar: `RO@17:00@Europe/Bucharest 2031-01-06`.
-pub type Sums = BTreeMap<String, BTreeMap<(CreditorId, &'static str), i64>>;
+/// Sums by creditor and name.
+type DaySums = BTreeMap<(CreditorId, &'static str), i64>;
+/// The same per closed day of a calendar: `RO@17:00@Europe/Bucharest 2031-01-06`.
+pub type Sums = BTreeMap<String, DaySums>;
 
 struct Payment {
     amount_minor: i64,
@@ -71,7 +73,7 @@ pub struct Books {
     allocations: HashSet<uuid::Uuid>,
     values: HashMap<String, Value>,
     open: Open,
-    sums_open: HashMap<(&'static str, i32, String), BTreeMap<(CreditorId, &'static str), i64>>,
+    sums_open: HashMap<(&'static str, i32, String), DaySums>,
     /// Sums per closed day.
     pub sums: Sums,
     days: Days,
