@@ -193,7 +193,7 @@ async fn what_cannot_be_booked_is_kept_with_its_reason_and_tried_again() {
             "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"c\">]><Document/>",
             "DOCTYPE",
         ),
-        ("hello", "not XML"),
+        ("hello", "no known bank format"),
         ("<Document><Other/></Document>", "no bank statement"),
     ] {
         let (status, problem) = world.post("/v1/statements", body).await;
