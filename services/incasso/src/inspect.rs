@@ -427,7 +427,7 @@ mod tests {
 
         let (code, text) = inspected(&GOOD.replace("</Document>", ""), false);
         assert_eq!(code, 2);
-        assert!(text.starts_with("REFUSED\n  line 8"), "{text}");
+        assert!(text.starts_with("REFUSED (camt.053.001.02)\n  line 8"), "{text}");
     }
 
     #[test]
@@ -443,7 +443,10 @@ mod tests {
         assert_eq!(value(&GOOD.replace("15.50", "15.51")).0, 1);
         let (code, found) = value("{}");
         assert_eq!((code, &found["statements"]), (2, &serde_json::json!([])));
-        assert_eq!(found["problems"][0]["what"], "the file is not XML: it looks like JSON");
+        assert_eq!(
+            found["problems"][0]["what"],
+            "this is no bank file that Incasso reads: it looks like JSON"
+        );
     }
 
     #[test]
