@@ -12,7 +12,6 @@ fn line(entry: &str) -> String {
 
 /// A statement of one entry, what it closes with, the proof, and its problem.
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn entries_that_quarantine() {
     for (fields, closing, proof, problem) in [
         (
@@ -131,7 +130,6 @@ fn notes_that_do_not_quarantine() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 fn statements_that_are_quarantined() {
     let entry = ":61:2601020102C5,00NTRFNONREF\n";
     let whole = statement(entry, "15,00");

@@ -132,6 +132,9 @@ pub(super) fn join<'a>(parts: impl Iterator<Item = (&'a str, bool)>, spaced: boo
 
 /// Reads the lines of a `:86:`.
 pub(super) fn read(text: &str, dialect: Option<Dialect>) -> Details {
+    if text.trim().is_empty() {
+        return Details::default();
+    }
     let lines: Vec<(&str, bool)> = text
         .split('\n')
         .map(|line| (line, line.chars().count() >= LINE))
@@ -175,6 +178,9 @@ fn account_and_name(raw: &str, lines: &[(&str, bool)]) -> Details {
 /// References that the ordering customer put into the text: `/ROC/…` (his own) and `/RFB/…` (for the beneficiary). Some
 /// banks write the slashes as points.
 fn roc_rfb(text: &str) -> Vec<(&'static str, String)> {
+    if !text.contains("ROC") && !text.contains("RFB") {
+        return Vec::new();
+    }
     let mut found: Vec<(usize, &'static str, &str)> = Vec::new();
     for (mark, kind) in [("/ROC/", "ROC"), (".ROC.", "ROC"), ("/RFB/", "RFB"), (".RFB.", "RFB")] {
         if let Some((before, after)) = text.split_once(mark) {

@@ -283,8 +283,9 @@ impl<E> MtReader<'_, E> {
     /// brace the next envelope may begin.
     fn end_message<'a>(&mut self, rest: &'a [u8]) -> Result<Option<&'a [u8]>, ReadError<E>> {
         self.close_field()?;
-        if let Some(statement) = &mut self.statement {
-            statement.ended = true;
+        match &mut self.statement {
+            Some(statement) => statement.ended = true,
+            None => self.next_envelope = false,
         }
         let next = rest.windows(3).position(|part| part == b"{1:");
         Ok(next.and_then(|at| rest.get(at..)))
