@@ -9,7 +9,7 @@ use sqlx::types::Json;
 
 use crate::context::Scope;
 use crate::tx::CloseLock;
-use crate::{Context, Day, Failure, Tx, outbox};
+use crate::{Context, Day, Failure, Tx, outbox, steps};
 
 /// The topics on which a service puts markers.
 fn marker_topics(service: &str) -> impl Iterator<Item = &'static Topic> {
@@ -102,6 +102,9 @@ pub(crate) async fn note_closed(
     .bind(Json(positions))
     .execute(tx.conn())
     .await?;
+    if tx.scope() == Scope::Service {
+        steps::closed(tx.conn(), day.sequence).await?;
+    }
     Ok(())
 }
 

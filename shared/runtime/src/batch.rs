@@ -13,7 +13,7 @@ use crate::lease::Lease;
 use crate::positions::{LeaseState, Received};
 use crate::record::Record;
 use crate::worker::Parts;
-use crate::{Context, Failure, Outcome, Rejection, Tx, inbox, parked, waiting};
+use crate::{Context, Failure, Outcome, Rejection, Tx, inbox, parked, steps, waiting};
 
 /// What a worker brings to a transaction.
 pub(crate) struct Owner<'a> {
@@ -71,6 +71,7 @@ pub(crate) async fn run(
     handle(owner.parts, &mut tx, fresh).await?;
     ctx.point("batch.handled").await;
     tx.flush().await?;
+    ctx.point("batch.flushed").await;
     state.positions.insert(topic.name.to_owned(), last.saturating_add(1));
     state.received.insert(topic.name.to_owned(), received);
     owner.save(&mut tx, &state).await?;
@@ -278,10 +279,14 @@ async fn run_group(parts: &Parts, tx: &mut Tx, group: Group, parked_now: &mut Ha
         }
     }
     tx.context().metrics().handled(group.topic.name, "done", done);
-    waiting::keep(tx.conn(), &waits).await?;
+    if !waits.is_empty() {
+        waiting::keep(tx.conn(), &waits).await?;
+        tx.context().point("waiting.kept").await;
+    }
     let released = tx.take_released();
     if !released.is_empty() {
         let records = waiting::take(tx.conn(), &released).await?;
+        tx.context().point("waiting.taken").await;
         handle(parts, tx, records).await?;
     }
     Ok(())
@@ -335,6 +340,8 @@ pub(crate) async fn redrive(owner: &Owner<'_>, key: Uuid) -> Result<(), Failure>
     let (mut tx, _) = owner.begin(crate::tx::CloseLock::Shared).await?;
     let queue = parked::queue(tx.conn(), key, PAGE).await?;
     let at = owner.ctx.now();
+    steps::redrive(tx.conn(), owner.lease.partition, key, at).await?;
+    owner.ctx.point("redrive.begun").await;
     let mut last = None;
     for parked in queue {
         let record = &parked.record;
@@ -365,6 +372,7 @@ pub(crate) async fn redrive(owner: &Owner<'_>, key: Uuid) -> Result<(), Failure>
             break;
         }
         parked::freed(&mut tx, &parked).await?;
+        owner.ctx.point("redrive.handled").await;
         let released = tx.take_released();
         if !released.is_empty() {
             let records = waiting::take(tx.conn(), &released).await?;
@@ -374,6 +382,9 @@ pub(crate) async fn redrive(owner: &Owner<'_>, key: Uuid) -> Result<(), Failure>
     }
     if let Some(last) = last {
         parked::free_if_drained(&mut tx, key, &last.record, at).await?;
+        owner.ctx.point("redrive.freed").await;
     }
-    tx.commit().await
+    tx.commit().await?;
+    owner.ctx.point("redrive.committed").await;
+    Ok(())
 }

@@ -47,12 +47,15 @@ fn day(owner: &Owner<'_>, tx: &Tx, mark: &Mark, state: &LeaseState) -> Day {
 
 /// The day's first transaction: what still waits is rejected.
 async fn begin(owner: &Owner<'_>, mut tx: Tx, mut state: LeaseState, sequence: i64) -> Result<LeaseState, Failure> {
+    owner.ctx.point("day.begun").await;
     reject_waiting(owner.parts, &mut tx, Some(owner.lease.partition)).await?;
+    owner.ctx.point("day.rejected").await;
     state.closing_sequence = Some(sequence);
     state.closing_page = 0;
     state.closing_cursor = None;
     owner.save(&mut tx, &state).await?;
     tx.commit().await?;
+    owner.ctx.point("day.opened").await;
     Ok(state)
 }
 
@@ -74,6 +77,7 @@ async fn page(
     }
     owner.ctx.point("page.run").await;
     owner.save(&mut tx, &state).await?;
+    owner.ctx.point("page.saved").await;
     tx.commit().await?;
     owner.ctx.point("page.committed").await;
     Ok(state)
@@ -110,6 +114,7 @@ async fn end(owner: &Owner<'_>, close: &dyn ClosePartition) -> Result<(LeaseStat
     state.closing_page = 0;
     state.closing_cursor = None;
     owner.save(&mut tx, &state).await?;
+    owner.ctx.point("close.saved").await;
     tx.commit().await?;
     owner
         .ctx

@@ -127,6 +127,7 @@ async fn attempt(ctx: &Context, parts: &Parts, close: &dyn CloseWhole, tries: &m
         day_of(start.unwrap_or(0), &found)
     };
     close.prepare(&day, ctx).await?;
+    ctx.point("close.prepared").await;
     let mut tx = Tx::begin(ctx, Scope::Service, CloseLock::Exclusive).await?;
     ctx.point("close.locked").await;
     let closed = tx.segment();
@@ -150,6 +151,7 @@ async fn attempt(ctx: &Context, parts: &Parts, close: &dyn CloseWhole, tries: &m
         }
         return Ok(Attempt::Unfinished);
     }
+    ctx.point("close.finished").await;
     end(ctx, parts, close, tx, &day, found).await?;
     Ok(Attempt::Closed)
 }
@@ -163,6 +165,7 @@ async fn end(
     found: Aligned,
 ) -> Result<(), Failure> {
     batch::reject_waiting(parts, &mut tx, None).await?;
+    ctx.point("day.rejected").await;
     let part = close.part(day, &mut tx).await?;
     let inputs = found
         .positions

@@ -200,7 +200,7 @@ pub struct WorkerConfig {
     pub renew_ms: u64,
     /// Messages read ahead per topic and partition.
     pub buffer_max: usize,
-    /// How long message ids are remembered; longer than the longest replay of a producer.
+    /// How long message ids are remembered at least; longer than a relay sends a message of its own accord (7 days).
     pub inbox_days: u32,
     /// First pause after a failure; doubles with each.
     pub retry_min_ms: u64,
@@ -210,6 +210,8 @@ pub struct WorkerConfig {
     pub relay_batch_max: usize,
     /// How long the relay sleeps when nobody wakes it.
     pub relay_sleep_ms: u64,
+    /// Losses between database and Kafka that a person has accepted, each as the refusal to start names it. Normally empty.
+    pub accepted_losses: Vec<String>,
     /// How long a stop may take before the process ends without having drained.
     pub stop_timeout_ms: u64,
 }
@@ -226,6 +228,7 @@ impl Default for WorkerConfig {
             retry_max_ms: 10_000,
             relay_batch_max: 4_000,
             relay_sleep_ms: 1_000,
+            accepted_losses: Vec::new(),
             stop_timeout_ms: 20_000,
         }
     }

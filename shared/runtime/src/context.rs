@@ -131,7 +131,9 @@ impl Context {
     /// # Errors
     /// When the database does not answer, or a close holds the lock for longer than the lock time-out.
     pub async fn begin(&self, scope: Scope) -> Result<Tx, Failure> {
-        Tx::begin(self, scope, CloseLock::Shared).await
+        let tx = Tx::begin(self, scope, CloseLock::Shared).await?;
+        self.point("tx.begun").await;
+        Ok(tx)
     }
 
     /// An in-process wake-up between a service's routes and its tasks.

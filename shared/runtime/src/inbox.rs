@@ -31,13 +31,13 @@ pub(crate) async fn remove(conn: &mut PgConnection, ids: &[Uuid]) -> Result<(), 
     Ok(())
 }
 
-/// Drops ids older than `days`; at most `limit` at a time.
-pub(crate) async fn prune(conn: &mut PgConnection, days: i32, limit: i64) -> Result<u64, sqlx::Error> {
+/// Drops ids received before `day`, which [`crate::memory`] allows; at most `limit` at a time.
+pub(crate) async fn prune(conn: &mut PgConnection, day: chrono::NaiveDate, limit: i64) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
         "DELETE FROM rt_inbox WHERE message_id IN
-           (SELECT message_id FROM rt_inbox WHERE received_on < CURRENT_DATE - $1 LIMIT $2)",
+           (SELECT message_id FROM rt_inbox WHERE received_on < $1 LIMIT $2)",
     )
-    .bind(days)
+    .bind(day)
     .bind(limit)
     .execute(conn)
     .await?;

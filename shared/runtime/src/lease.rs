@@ -170,7 +170,8 @@ impl Leases {
         Ok(())
     }
 
-    /// Workers that ended by themselves were fenced; a panic takes the process down.
+    /// Workers that ended by themselves were fenced: where the row is still ours, they stood elsewhere than it (a commit whose
+    /// answer was lost), and a new epoch starts where it stands. A panic takes the process down.
     async fn reap(&mut self) -> Result<(), Failure> {
         let ended: Vec<u32> = self
             .held
@@ -186,6 +187,8 @@ impl Leases {
                 {
                     std::panic::resume_unwind(error.into_panic());
                 }
+                self.ctx.metrics().lease(partition, false);
+                self.let_go(partition).await?;
             }
         }
         Ok(())
@@ -206,6 +209,10 @@ impl Leases {
 
     async fn release(&mut self, partition: u32) -> Result<(), Failure> {
         self.stop_worker(partition).await;
+        self.let_go(partition).await
+    }
+
+    async fn let_go(&self, partition: u32) -> Result<(), Failure> {
         sqlx::query("UPDATE rt_lease SET owner = NULL, expires_at = '-infinity' WHERE partition = $1 AND owner = $2")
             .bind(i32::try_from(partition).unwrap_or(i32::MAX))
             .bind(self.instance)
@@ -231,6 +238,9 @@ impl Leases {
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
+        if !rows.is_empty() {
+            self.ctx.point("lease.taken").await;
+        }
         for (partition, epoch, positions) in rows {
             let Ok(partition) = u32::try_from(partition) else {
                 continue;

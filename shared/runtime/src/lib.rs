@@ -8,8 +8,10 @@
 //! | `service`, `handlers`, `tx`, `context` | what a service writes against |
 //! | `lease`, `reader`, `worker`, `batch` | partitions, their buffers, and one transaction per batch |
 //! | `inbox`, `outbox`, `relay` | each message once in, each message in order out |
+//! | `start_check`, `losses`, `heads`, `memory` | what database and Kafka may have lost of each other; what the inbox forgets |
 //! | `parked`, `waiting` | keys that a rejected message holds up; facts whose account is not known yet |
 //! | `marker`, `close_partition`, `close_whole`, `announce`, `certificate` | the day closes in order |
+//! | [`replay`] | a recorded day run again, and compared byte for byte |
 //! | `http`, `auth`, `problem`, `config`, `telemetry`, `metrics`, `blobs`, `health`, `shutdown`, `entry` | the edges |
 
 pub mod announce;
@@ -27,11 +29,14 @@ mod entry;
 mod failure;
 pub mod faults;
 mod handlers;
+mod heads;
 pub mod health;
 pub mod http;
 mod inbox;
 mod lease;
+mod losses;
 mod marker;
+mod memory;
 pub mod metrics;
 mod migrate;
 mod operator;
@@ -43,9 +48,12 @@ mod producer;
 mod reader;
 mod record;
 mod relay;
+// pub mod replay;
 mod service;
 pub mod shutdown;
 mod start;
+mod start_check;
+mod steps;
 pub mod stored;
 pub mod telemetry;
 pub mod topics;

@@ -6,7 +6,7 @@ use crate::batch::{self, Owner};
 use crate::positions::{LeaseState, Mark, Received};
 use crate::record::Record;
 use crate::tx::CloseLock;
-use crate::{Failure, inbox, parked, worker};
+use crate::{Failure, inbox, parked, steps, worker};
 
 /// Notes a marker; a duplicate changes nothing but the position.
 pub(crate) async fn run(owner: &Owner<'_>, record: Record, expected: Option<i64>) -> Result<LeaseState, Failure> {
@@ -18,6 +18,7 @@ pub(crate) async fn run(owner: &Owner<'_>, record: Record, expected: Option<i64>
     owner.ctx.point("marker.begun").await;
     let topic = record.topic.name;
     let fresh = !inbox::insert(tx.conn(), &[record.id]).await?.is_empty();
+    owner.ctx.point("marker.inboxed").await;
     let newer = state
         .marks
         .get(topic)
@@ -70,6 +71,8 @@ pub(crate) async fn park_crasher(
 ) -> Result<LeaseState, Failure> {
     let (mut tx, mut state) = owner.begin(CloseLock::Shared).await?;
     batch::check_position(&state, record.topic, expected)?;
+    owner.ctx.point("park.begun").await;
+    steps::parked(tx.conn(), record).await?;
     if parked::park(
         &mut tx,
         record,
@@ -88,6 +91,8 @@ pub(crate) async fn park_crasher(
         .positions
         .insert(record.topic.name.to_owned(), record.offset.saturating_add(1));
     owner.save(&mut tx, &state).await?;
+    owner.ctx.point("park.saved").await;
     tx.commit().await?;
+    owner.ctx.point("park.committed").await;
     Ok(state)
 }

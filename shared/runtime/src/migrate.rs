@@ -6,11 +6,18 @@ use sqlx::{Connection, PgConnection};
 use crate::Migration;
 
 /// The runtime's own tables come before the service's.
-const RUNTIME: &[Migration] = &[Migration {
-    version: 1,
-    name: "runtime",
-    sql: include_str!("../migrations/0001_runtime.sql"),
-}];
+const RUNTIME: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "runtime",
+        sql: include_str!("../migrations/0001_runtime.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "memory",
+        sql: include_str!("../migrations/0002_memory.sql"),
+    },
+];
 
 /// "incasso migrations": whoever holds it migrates, the others wait.
 const LOCK: i64 = 0x696e_6361_7373_6f6d;

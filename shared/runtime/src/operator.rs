@@ -96,17 +96,22 @@ async fn release(
     Path(partition): Path<i32>,
 ) -> Result<StatusCode, Problem> {
     caller.require_role(OPERATOR)?;
+    let mut tx = ctx.pool().begin().await.map_err(crate::Failure::from)?;
     let why: Option<String> = sqlx::query_scalar(
         "UPDATE rt_lease l SET halted = NULL FROM (SELECT partition, halted FROM rt_lease WHERE partition = $1 FOR UPDATE) o
          WHERE l.partition = o.partition AND o.halted IS NOT NULL RETURNING o.halted",
     )
     .bind(partition)
-    .fetch_optional(ctx.pool())
+    .fetch_optional(&mut *tx)
     .await
     .map_err(crate::Failure::from)?;
     let Some(why) = why else {
         return Err(Problem::not_found(format!("partition {partition} is not halted")));
     };
+    crate::memory::skip_forgotten(&mut tx, partition)
+        .await
+        .map_err(crate::Failure::from)?;
+    tx.commit().await.map_err(crate::Failure::from)?;
     tracing::warn!(partition, why, by = caller.subject, "a halted partition was released");
     ctx.wake("workers").notify_waiters();
     Ok(StatusCode::NO_CONTENT)

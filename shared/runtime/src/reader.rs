@@ -35,7 +35,9 @@ pub(crate) struct Buffers {
     pub arrived: Notify,
     /// A person asked for a parked key of this partition to be redriven.
     redrive: AtomicBool,
-    /// Why reading stopped for good (offset out of range): the partition halts.
+    /// Kafka no longer had the next offset of some input: this partition's worker looks whether it is one of its own.
+    doubted: AtomicBool,
+    /// Why reading stopped for good: Kafka no longer has what is next.
     broken: Mutex<Option<String>>,
 }
 
@@ -43,6 +45,16 @@ pub(crate) struct Buffers {
 pub(crate) enum Taken {
     Batch(Vec<Record>),
     Marker(Record),
+}
+
+impl Taken {
+    /// Where the first of its records lies.
+    pub(crate) fn first_offset(&self) -> i64 {
+        match self {
+            Self::Marker(record) => record.offset,
+            Self::Batch(records) => records.first().map_or(i64::MAX, |record| record.offset),
+        }
+    }
 }
 
 impl Buffers {
@@ -57,6 +69,18 @@ impl Buffers {
 
     pub(crate) fn take_redrive(&self) -> bool {
         self.redrive.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_doubted(&self, doubted: bool) {
+        self.doubted.store(doubted, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_broken(&self, why: String) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     pub(crate) fn broken(&self) -> Option<String> {
@@ -162,6 +186,7 @@ impl Reader {
             by_topic: Mutex::new(by_topic),
             arrived: Notify::new(),
             redrive: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
             broken: Mutex::default(),
         });
         self.routes().insert(partition, Arc::clone(&buffers));
@@ -226,10 +251,10 @@ impl Reader {
         if let KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) =
             error
         {
-            let what = "Kafka no longer has the next offset of an input: its head was deleted by retention, or the topic was made anew";
-            tracing::error!(%error, what);
+            // The error does not say of which: each worker knows where it stands.
+            tracing::error!(%error, "Kafka no longer has the next offset of an input");
             for buffers in self.routes().values() {
-                *buffers.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
+                buffers.set_doubted(true);
                 buffers.arrived.notify_one();
             }
             return;
@@ -303,7 +328,7 @@ fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
 }
 
 /// Detaches a record. A foreign producer may have left out our headers: the id is then derived from where the record lies.
-fn detach(topic: &'static Topic, partition: u32, message: &OwnedMessage) -> Record {
+pub(crate) fn detach(topic: &'static Topic, partition: u32, message: &OwnedMessage) -> Record {
     let offset = message.offset();
     let id = header(message, "ce_id").and_then(|text| text.parse::<MessageId>().ok());
     let time = header(message, "ce_time").and_then(|text| text.parse::<Timestamp>().ok());

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::lease::seconds_column;
+use crate::memory::RELAY_DAYS;
 use crate::producer::{Producer, Sent};
 use crate::{Context, Failure};
 
@@ -78,15 +79,17 @@ impl Relay {
         if !self.hold().await? {
             return Ok(false);
         }
+        self.ctx.point("relay.held").await;
         let limit = self.ctx.settings().worker.relay_batch_max;
-        let rows = read(self.ctx.pool(), limit, self.ctx.settings().worker.inbox_days).await?;
+        let rows = read(self.ctx.pool(), limit).await?;
         self.ctx.point("relay.read").await;
         if rows.is_empty() {
             return Ok(false);
         }
         if let Some(row) = rows.iter().find(|row| row.old) {
             return Err(anyhow::anyhow!(
-                "outbox row {} is older than the shortest inbox age: a reader could take it for new; a person decides",
+                "outbox row {} is older than {RELAY_DAYS} days: it may have been sent, and a reader could take it for new. Restart \
+                 the service: at start it looks on Kafka which of these rows were sent, and sends the others",
                 row.id
             )
             .into());
@@ -186,14 +189,14 @@ impl Relay {
 
 /// Sessions of the pool plan by indexes alone (`start.rs`): dead rows at the head of a busy outbox would tempt the planner into
 /// reading the whole table.
-async fn read(pool: &PgPool, limit: usize, inbox_days: u32) -> Result<Vec<Row>, Failure> {
+async fn read(pool: &PgPool, limit: usize) -> Result<Vec<Row>, Failure> {
     let rows = sqlx::query_as(
         "SELECT id, topic, partition, key, message_id, type, payload, at, headers,
                 created_at < now() - $2 * interval '1 day' AS old
          FROM rt_outbox ORDER BY id LIMIT $1",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(i32::try_from(inbox_days).unwrap_or(i32::MAX))
+    .bind(RELAY_DAYS)
     .fetch_all(pool)
     .await?;
     Ok(rows)

@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::catalogue::Topic;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::task::JoinSet;
@@ -21,7 +22,7 @@ use crate::reader::Reader;
 use crate::worker::Parts;
 use crate::{
     Blobs, Close, Context, Definition, Health, Metrics, Service, Settings, close_whole, http, migrate, outbox, relay,
-    topics,
+    start_check, topics,
 };
 
 /// What tests, the demo and simulations put in place of the real thing.
@@ -31,6 +32,9 @@ pub struct Overrides {
     pub clock: Option<SharedClock>,
     /// Crash points.
     pub faults: Option<SharedFaults>,
+    /// Start in spite of every loss that the check at start finds: simulations that give an empty database to topics which
+    /// earlier runs have filled. Elsewhere a person accepts one loss by its name (`worker.accepted_losses`).
+    pub accept_losses: bool,
 }
 
 /// A running instance.
@@ -139,7 +143,8 @@ async fn connect(config: &DatabaseConfig, service: &str) -> anyhow::Result<PgPoo
 /// Starts an instance of `S`.
 ///
 /// # Errors
-/// When database or broker do not answer, a migration fails, or the address is taken.
+/// When database or broker do not answer, a migration fails, the address is taken, or database and Kafka have lost something
+/// of each other: the text says what, and what to do.
 pub async fn start<S: Service>(settings: Settings<S::Config>, overrides: Overrides) -> anyhow::Result<Running> {
     let definition = S::define(settings.service.clone())?;
     let runtime = settings.runtime;
@@ -163,10 +168,10 @@ pub async fn start<S: Service>(settings: Settings<S::Config>, overrides: Overrid
         crashed: CancellationToken::new(),
         wakes: std::sync::Mutex::default(),
     }));
-    run(ctx, definition).await
+    run(ctx, definition, overrides.accept_losses).await
 }
 
-async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
+async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyhow::Result<Running> {
     let Definition {
         handlers,
         close,
@@ -184,6 +189,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
     let instance = Uuid::new_v4();
     let mut tasks = JoinSet::new();
     let parts = Arc::new(parts(ctx.service(), handlers, close));
+    start_check::run(&ctx, &parts.inputs, accept_losses).await?;
     if !parts.inputs.is_empty() {
         ctx.health().expect("leases");
         let inputs: Vec<String> = parts.inputs.iter().map(|topic| topic.name.to_owned()).collect();
@@ -205,7 +211,7 @@ async fn run(ctx: Context, definition: Definition) -> anyhow::Result<Running> {
     spawn(&mut tasks, "relay", relay::run(ctx.clone(), instance, stop.clone()));
     spawn(&mut tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
     spawn(&mut tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
-    spawn(&mut tasks, "housekeeping", housekeeping(ctx.clone(), stop.clone()));
+    spawn(&mut tasks, "housekeeping", housekeeping(ctx.clone(), parts.inputs.clone(), stop.clone()));
     for task in own {
         spawn(&mut tasks, task.name, (task.run)(ctx.clone(), stop.clone()));
     }
@@ -259,21 +265,23 @@ fn spawn(
 }
 
 /// Prunes the inbox, folds marker counts, and looks at what piles up.
-async fn housekeeping(ctx: Context, stop: CancellationToken) -> anyhow::Result<()> {
+async fn housekeeping(ctx: Context, inputs: Vec<&'static Topic>, stop: CancellationToken) -> anyhow::Result<()> {
     let mut turns = 0_u64;
+    let woken = ctx.wake("housekeeping");
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
+            () = woken.notified() => turns = 0,
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
         }
-        if let Err(failure) = keep_house(&ctx, turns).await {
+        if let Err(failure) = keep_house(&ctx, &inputs, turns).await {
             tracing::debug!(%failure, "housekeeping");
         }
         turns = turns.wrapping_add(1);
     }
 }
 
-async fn keep_house(ctx: &Context, turns: u64) -> Result<(), crate::Failure> {
+async fn keep_house(ctx: &Context, inputs: &[&'static Topic], turns: u64) -> Result<(), crate::Failure> {
     let (rows, oldest, emitted, parked, waiting): (i64, i64, i64, i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM (SELECT FROM rt_outbox LIMIT 100000) o),
                 (SELECT coalesce(extract(epoch FROM now() - created_at), 0)::bigint FROM
@@ -291,9 +299,7 @@ async fn keep_house(ctx: &Context, turns: u64) -> Result<(), crate::Failure> {
         outbox::compact_counts(ctx).await?;
     }
     if turns.is_multiple_of(720) {
-        let days = i32::try_from(ctx.settings().worker.inbox_days).unwrap_or(i32::MAX);
-        let mut conn = ctx.pool().acquire().await?;
-        while crate::inbox::prune(&mut conn, days, 10_000).await? == 10_000 {}
+        crate::memory::keep(ctx, inputs).await?;
     }
     Ok(())
 }

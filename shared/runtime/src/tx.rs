@@ -227,7 +227,9 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), Failure> {
         let emitted = !self.out.is_empty();
         self.flush().await?;
+        self.ctx.point("tx.flushed").await;
         self.inner.commit().await?;
+        self.ctx.point("tx.committed").await;
         if emitted {
             outbox::wake(&self.ctx);
         }

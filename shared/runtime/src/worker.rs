@@ -14,7 +14,9 @@ use crate::lease::Lease;
 use crate::positions::LeaseState;
 use crate::reader::{Buffers, Reader, Taken};
 use crate::record::Record;
-use crate::{Close, Context, Failure, Handlers, Rejection, close_partition, marker};
+use crate::{
+    Close, Context, Failure, Handlers, Rejection, close_partition, heads, marker, memory, start_check,
+};
 
 /// Batches that a crash may have interrupted this often are handled one message at a time; twice as often, parked.
 const CRASHES_SUSPECT: i32 = 3;
@@ -56,6 +58,8 @@ pub(crate) struct Worker {
     positions: BTreeMap<String, i64>,
     /// Records taken from a buffer whose transaction failed: tried again before anything else.
     again: Option<(&'static Topic, Taken)>,
+    /// Before these offsets the inbox has forgotten what was handled.
+    floors: BTreeMap<String, i64>,
     /// Crashes may lie behind us until this offset of this topic.
     careful: BTreeMap<&'static str, i64>,
     /// Topics of which a batch has ended well in this epoch.
@@ -90,6 +94,7 @@ impl Worker {
             closed: 0,
             positions: BTreeMap::new(),
             again: None,
+            floors: BTreeMap::new(),
             careful: BTreeMap::new(),
             probed: BTreeSet::new(),
             failures: 0,
@@ -146,7 +151,28 @@ impl Worker {
         self.positions = state.positions.0.clone();
         self.state = state;
         self.careful = self.suspects().await?;
+        self.floors = memory::floors(&self.ctx, self.lease.partition).await?;
         Ok(())
+    }
+
+    /// Kafka refused the next offset of some input. Where it is one of ours, this partition stops and says what to do; else
+    /// reading starts anew, in a new epoch.
+    async fn doubt(&self) -> Result<(), Failure> {
+        // Asked again when Kafka does not answer now.
+        let places = self.positions.keys().map(|topic| (topic.clone(), self.lease.partition));
+        let extents = heads::extents(self.ctx.settings(), places.collect()).await?;
+        for (place, extent) in extents {
+            let next = self.positions.get(&place.0).copied().unwrap_or(0);
+            if let Some(loss) = start_check::input_loss(&place, next, extent) {
+                let told = loss.told(self.ctx.service());
+                tracing::error!(partition = self.lease.partition, told, "the partition stops");
+                self.ctx.health().note("inputs", Some(told.clone()));
+                self.buffers.set_broken(told);
+                self.buffers.set_doubted(false);
+                return Ok(());
+            }
+        }
+        Err(Failure::fenced("Kafka refused an offset: reading starts anew"))
     }
 
     async fn idle(&self) {
@@ -194,6 +220,9 @@ impl Worker {
 
     /// One transaction's worth of work, in this order: the running day, redrives, new records.
     async fn turn(&mut self) -> Result<Turn, Failure> {
+        if self.buffers.doubted() {
+            self.doubt().await?;
+        }
         if let Some(why) = self.buffers.broken() {
             return Err(anyhow::anyhow!(why).into());
         }
@@ -288,6 +317,21 @@ impl Worker {
 
     async fn handle(&mut self, topic: &'static Topic, taken: Taken) -> Result<(), Failure> {
         let expected = self.positions.get(topic.name).copied();
+        let first = taken.first_offset();
+        if expected.is_some_and(|expected| first < expected) {
+            return Err(Failure::fenced(format!(
+                "{}: offset {first} comes again, this reader stands at {expected:?}",
+                topic.name
+            )));
+        }
+        if let Some(floor) = self.floors.get(topic.name).copied()
+            && first < floor
+        {
+            let refused = memory::refuse(&self.owner(), topic, first, floor).await;
+            self.again = Some((topic, taken));
+            self.state = refused?;
+            return Ok(());
+        }
         let (result, records) = match taken {
             Taken::Marker(record) => {
                 let result = marker::run(&self.owner(), record.clone(), expected).await;

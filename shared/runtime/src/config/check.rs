@@ -148,7 +148,7 @@ impl WorkerConfig {
             count(self.batch_max),
             1_000_000,
         );
-        between(&mut problems, "worker.inbox_days", u64::from(self.inbox_days), 1, 3_660);
+        between(&mut problems, "worker.inbox_days", u64::from(self.inbox_days), 8, 3_660);
         between(
             &mut problems,
             "worker.retry_min_ms",
