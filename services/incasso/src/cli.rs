@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::proof::ProofArgs;
-use crate::{demo, inspect, proof, run, topics};
+use crate::replay::ReplayArgs;
+use crate::{demo, inspect, proof, replay, run, topics};
 
 /// Exit code of a command that could not do its work for a reason outside of it.
 pub const FAILED: u8 = 1;
@@ -55,6 +56,8 @@ enum Command {
     },
     /// Checks that no cent was lost: certificates, their chain, and the rows behind them.
     Proof(ProofArgs),
+    /// Runs allocation's recorded days again from the topics, and compares byte for byte.
+    Replay(ReplayArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Inspect { file, json } => written(|out| inspect::run(&file, json, out)),
         Command::Topics { json } => written(|out| topics::run(json, out).map(|()| 0)),
         Command::Proof(args) => wait_for(proof::command(args)),
+        Command::Replay(args) => wait_for(replay::command(args)),
     }
 }
 
@@ -141,6 +145,7 @@ mod tests {
             "incasso inspect a.xml --json",
             "incasso topics",
             "incasso proof --topics-only",
+            "incasso replay --calendar RO --day 2026-01-05",
         ] {
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
         }

@@ -7,6 +7,7 @@
 //! | `inspect FILE` | how a bank file is read, and why not | [`inspect`] |
 //! | `topics` | the catalogue of topics | [`topics`] |
 //! | [`proof`] | certificates recomputed | [`proof`] |
+//! | [`replay`] | allocation's recorded days run again from the topics, compared byte for byte | [`replay`] |
 //!
 //! [`cli`] reads the arguments. Only this crate may depend on services; it knows them by their routes, topics and settings.
 
@@ -14,5 +15,6 @@ pub mod cli;
 pub mod demo;
 pub mod inspect;
 pub mod proof;
+pub mod replay;
 pub mod run;
 pub mod topics;

@@ -143,7 +143,7 @@ fn define<S: Service>(settings: &Result<Settings<S::Config>, ConfigError>) -> Ve
 }
 
 /// The URL of PostgreSQL's own database on the same server, and the name of the service's.
-fn admin_of(url: &str) -> Option<(String, String)> {
+pub(crate) fn admin_of(url: &str) -> Option<(String, String)> {
     let (base, query) = url.split_once('?').map_or((url, ""), |(base, query)| (base, query));
     let (server, name) = base.rsplit_once('/')?;
     let query = if query.is_empty() {

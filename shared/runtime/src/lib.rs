@@ -48,7 +48,7 @@ mod producer;
 mod reader;
 mod record;
 mod relay;
-// pub mod replay;
+pub mod replay;
 mod service;
 pub mod shutdown;
 mod start;

@@ -72,7 +72,7 @@ pub(crate) async fn park_crasher(
     let (mut tx, mut state) = owner.begin(CloseLock::Shared).await?;
     batch::check_position(&state, record.topic, expected)?;
     owner.ctx.point("park.begun").await;
-    steps::parked(tx.conn(), record).await?;
+    steps::parked(tx.conn(), record, attempts).await?;
     if parked::park(
         &mut tx,
         record,

@@ -111,7 +111,7 @@ impl Buffers {
     }
 }
 
-fn is_marker(record: &Record) -> bool {
+pub(crate) fn is_marker(record: &Record) -> bool {
     record.payload.as_deref().and_then(contracts::codec::type_of) == Some("DayClosed")
 }
 

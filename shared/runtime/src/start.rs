@@ -113,7 +113,7 @@ impl Running {
 }
 
 /// A pool whose sessions cannot hold locks for long (DESIGN section 4).
-async fn connect(config: &DatabaseConfig, service: &str) -> anyhow::Result<PgPool> {
+pub(crate) async fn connect(config: &DatabaseConfig, service: &str) -> anyhow::Result<PgPool> {
     let options = PgConnectOptions::from_str(config.url.expose())
         .map_err(|_| anyhow::anyhow!("database.url is no PostgreSQL address (postgres://user@host/database)"))?
         .application_name(&format!("incasso-{service}"))
@@ -239,7 +239,7 @@ async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyho
     })
 }
 
-fn parts(service: &str, handlers: crate::Handlers, close: Close) -> Parts {
+pub(crate) fn parts(service: &str, handlers: crate::Handlers, close: Close) -> Parts {
     let inputs: Vec<_> = contracts::catalogue::inputs(service)
         .filter(|input| input.waited || handlers.topics().iter().any(|topic| std::ptr::eq(*topic, input.topic)))
         .collect();

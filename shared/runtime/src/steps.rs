@@ -22,12 +22,13 @@ pub(crate) async fn redrive(
     Ok(())
 }
 
-/// A record was parked unhandled, because handling it aborts the process.
-pub(crate) async fn parked(conn: &mut PgConnection, record: &Record) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO rt_step (partition, kind, topic, from_offset) VALUES ($1, 'parked', $2, $3)")
+/// A record was parked unhandled after so many attempts, because handling it aborts the process.
+pub(crate) async fn parked(conn: &mut PgConnection, record: &Record, attempts: i32) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO rt_step (partition, kind, topic, from_offset, times) VALUES ($1, 'parked', $2, $3, $4)")
         .bind(i32::try_from(record.partition).unwrap_or(i32::MAX))
         .bind(record.topic.name)
         .bind(record.offset)
+        .bind(i64::from(attempts))
         .execute(conn)
         .await?;
     Ok(())

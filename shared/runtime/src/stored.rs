@@ -60,10 +60,34 @@ impl Stored {
 /// When Kafka does not answer, or does not have the topic.
 pub async fn read(kafka: &KafkaConfig, topic: &Topic) -> anyhow::Result<Vec<Stored>> {
     let (kafka, name) = (kafka.clone(), kafka.topic(topic.name));
-    tokio::task::spawn_blocking(move || read_blocking(kafka, &name)).await?
+    let read = move || {
+        let mut records = Vec::new();
+        read_blocking(kafka, &name, |record| records.push(record))?;
+        records.sort_by_key(|record| (record.partition, record.offset));
+        Ok(records)
+    };
+    tokio::task::spawn_blocking(read).await?
 }
 
-fn read_blocking(kafka: KafkaConfig, name: &str) -> anyhow::Result<Vec<Stored>> {
+/// Shows each record of a topic (without the prefix) once, those of a partition in their order, as [`read`] without keeping
+/// them.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn visit(kafka: &KafkaConfig, topic: &str, mut visitor: impl FnMut(Stored)) -> anyhow::Result<()> {
+    let (kafka, name) = (kafka.clone(), kafka.topic(topic));
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1_000);
+    let read = tokio::task::spawn_blocking(move || {
+        // A receiver that is gone has failed already.
+        read_blocking(kafka, &name, |record| drop(sender.blocking_send(record)))
+    });
+    while let Some(record) = receiver.recv().await {
+        visitor(record);
+    }
+    read.await?
+}
+
+fn read_blocking(kafka: KafkaConfig, name: &str, mut found: impl FnMut(Stored)) -> anyhow::Result<()> {
     let settings = RuntimeConfig {
         kafka,
         ..RuntimeConfig::default()
@@ -89,11 +113,10 @@ fn read_blocking(kafka: KafkaConfig, name: &str) -> anyhow::Result<Vec<Stored>> 
         assignment.add_partition_offset(name, *partition, Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
-    let mut records = Vec::new();
     let mut heard = Instant::now();
     while !unfinished.is_empty() {
         match consumer.poll(Duration::from_millis(500)) {
-            Some(Ok(message)) => records.push(Stored::of(&message)),
+            Some(Ok(message)) => found(Stored::of(&message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 unfinished.remove(&partition);
             }
@@ -103,6 +126,5 @@ fn read_blocking(kafka: KafkaConfig, name: &str) -> anyhow::Result<Vec<Stored>> 
         }
         heard = Instant::now();
     }
-    records.sort_by_key(|record| (record.partition, record.offset));
-    Ok(records)
+    Ok(())
 }
