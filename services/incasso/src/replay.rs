@@ -20,8 +20,10 @@ const CANNOT: u8 = 2;
 ///
 /// Exit code 0: the same, byte for byte. 1: something differs, and is listed. 2: it cannot be run again.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Example:\n  incasso replay --config incasso.toml --calendar RO --day 2026-01-05\n  \
-                        incasso replay --config incasso.toml --calendar RO --day 2026-01-05 --json | jq .differences")]
+#[command(
+    after_help = "Example:\n  incasso replay --config incasso.toml --calendar RO --day 2026-01-05\n  \
+                        incasso replay --config incasso.toml --calendar RO --day 2026-01-05 --json | jq .differences"
+)]
 pub struct ReplayArgs {
     /// Settings as for `incasso run`; the environment goes over them.
     #[arg(long, value_name = "FILE")]
@@ -60,7 +62,10 @@ pub async fn command(args: ReplayArgs) -> ExitCode {
         }
         Err(error) => {
             if args.json {
-                println!("{:#}", serde_json::json!({ "same": null, "error": format!("{error:#}") }));
+                println!(
+                    "{:#}",
+                    serde_json::json!({ "same": null, "error": format!("{error:#}") })
+                );
             } else {
                 eprintln!("cannot be run again: {error:#}");
             }
@@ -86,7 +91,9 @@ pub async fn run(args: &ReplayArgs, settings: &Settings<allocation::Config>) -> 
         .ok_or_else(|| anyhow::anyhow!("database.url names no database: give an empty one with --scratch"))?;
     let name = format!("{name}_replay_{}", std::process::id());
     let url = stack::create_database(&admin, &name).await.map_err(|error| {
-        error.context(format!("database {name} cannot be created: give an empty one with --scratch"))
+        error.context(format!(
+            "database {name} cannot be created: give an empty one with --scratch"
+        ))
     })?;
     let report = replay::<Allocation>(settings, &request(url)).await;
     if let Err(error) = stack::drop_database(&admin, &name).await {
@@ -178,7 +185,11 @@ mod tests {
             what: "its bytes are others".to_owned(),
         });
         let told = words(&other);
-        for part in ["published aa, run again none", "allocation.account.v1/1 key k message m: its bytes", "and 24 more"] {
+        for part in [
+            "published aa, run again none",
+            "allocation.account.v1/1 key k message m: its bytes",
+            "and 24 more",
+        ] {
             assert!(told.contains(part), "{part}\n{told}");
         }
     }

@@ -28,10 +28,7 @@ pub(crate) struct Extent {
 ///
 /// # Errors
 /// When Kafka does not answer, or does not have a place.
-pub(crate) async fn extents(
-    settings: &RuntimeConfig,
-    places: Vec<Place>,
-) -> anyhow::Result<BTreeMap<Place, Extent>> {
+pub(crate) async fn extents(settings: &RuntimeConfig, places: Vec<Place>) -> anyhow::Result<BTreeMap<Place, Extent>> {
     let settings = settings.clone();
     tokio::task::spawn_blocking(move || extents_blocking(&settings, &places)).await?
 }
@@ -55,7 +52,9 @@ fn extents_blocking(settings: &RuntimeConfig, places: &[Place]) -> anyhow::Resul
                     .map(|(place, (first, next))| (place.clone(), Extent { first, next }))
                     .collect());
             }
-            Err(error) if began.elapsed() > PATIENCE => return Err(error.context("Kafka does not say where topics end")),
+            Err(error) if began.elapsed() > PATIENCE => {
+                return Err(error.context("Kafka does not say where topics end"));
+            }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -63,12 +62,7 @@ fn extents_blocking(settings: &RuntimeConfig, places: &[Place]) -> anyhow::Resul
 
 /// One end of each place, in the order of the places. Kafka answers for the times -2 and -1 with a partition's two ends, and
 /// librdkafka gives them their names.
-fn ends(
-    consumer: &BaseConsumer,
-    settings: &RuntimeConfig,
-    places: &[Place],
-    end: Offset,
-) -> anyhow::Result<Vec<i64>> {
+fn ends(consumer: &BaseConsumer, settings: &RuntimeConfig, places: &[Place], end: Offset) -> anyhow::Result<Vec<i64>> {
     let mut list = TopicPartitionList::new();
     for (topic, partition) in places {
         list.add_partition_offset(&settings.kafka.topic(topic), i32::try_from(*partition)?, end)?;

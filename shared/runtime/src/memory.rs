@@ -175,7 +175,11 @@ pub(crate) async fn settle_old_rows(ctx: &Context, published: &[i64], unseen: &[
     .rows_affected();
     tx.commit().await?;
     if gone > 0 || renewed > 0 {
-        tracing::warn!(gone, renewed, "outbox rows older than the relay sends: those on Kafka are gone, the others are sent");
+        tracing::warn!(
+            gone,
+            renewed,
+            "outbox rows older than the relay sends: those on Kafka are gone, the others are sent"
+        );
     }
     Ok(())
 }

@@ -25,8 +25,8 @@ use crate::lease::{self, Lease};
 use crate::reader::Taken;
 use crate::worker::Parts;
 use crate::{
-    Blobs, Close, Context, Definition, Health, ManualClock, Metrics, Secret, Service, Settings, close_partition, marker,
-    migrate,
+    Blobs, Close, Context, Definition, Health, ManualClock, Metrics, Secret, Service, Settings, close_partition,
+    marker, migrate,
 };
 use tape::Tape;
 
@@ -154,13 +154,20 @@ async fn day_asked(pool: &PgPool, request: &Request) -> anyhow::Result<(String, 
                 "{} of calendar {} is not closed here; closed: {}",
                 request.day,
                 request.calendar,
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
             )
         }
         more => anyhow::bail!(
             "calendar {} may be {}: name one",
             request.calendar,
-            more.iter().map(|(calendar, _)| calendar.as_str()).collect::<Vec<_>>().join(" or ")
+            more.iter()
+                .map(|(calendar, _)| calendar.as_str())
+                .collect::<Vec<_>>()
+                .join(" or ")
         ),
     }
 }
@@ -168,14 +175,15 @@ async fn day_asked(pool: &PgPool, request: &Request) -> anyhow::Result<(String, 
 /// A partition's steps from its first to the close of the day.
 async fn steps(pool: &PgPool, partition: u32, sequence: i64) -> anyhow::Result<Vec<Step>> {
     let partition = i32::try_from(partition)?;
-    let end: Option<i64> = sqlx::query_scalar(
-        "SELECT min(id) FROM rt_step WHERE partition = $1 AND kind = 'closed' AND sequence = $2",
-    )
-    .bind(partition)
-    .bind(sequence)
-    .fetch_one(pool)
-    .await?;
-    let end = end.ok_or_else(|| anyhow::anyhow!("partition {partition} has not closed day {sequence} yet, or before days were recorded"))?;
+    let end: Option<i64> =
+        sqlx::query_scalar("SELECT min(id) FROM rt_step WHERE partition = $1 AND kind = 'closed' AND sequence = $2")
+            .bind(partition)
+            .bind(sequence)
+            .fetch_one(pool)
+            .await?;
+    let end = end.ok_or_else(|| {
+        anyhow::anyhow!("partition {partition} has not closed day {sequence} yet, or before days were recorded")
+    })?;
     let steps: Vec<Step> = sqlx::query_as(
         "SELECT kind, topic, from_offset, next_offset, times, sequence, key, at FROM rt_step
          WHERE partition = $1 AND id <= $2 ORDER BY id",
@@ -191,7 +199,10 @@ async fn steps(pool: &PgPool, partition: u32, sequence: i64) -> anyhow::Result<V
             && step.from_offset.is_some_and(|from| from > 0)
             && step.kind == "batch"
         {
-            anyhow::bail!("{topic} is recorded from offset {:?} on only: what came before cannot be run again", step.from_offset);
+            anyhow::bail!(
+                "{topic} is recorded from offset {:?} on only: what came before cannot be run again",
+                step.from_offset
+            );
         }
     }
     Ok(steps)
@@ -291,13 +302,20 @@ impl Player {
 
     /// The records of a topic from one offset to another, cut at markers and at the largest batch.
     async fn batch(&mut self, tape: &mut Tape, step: &Step, mut crasher: Option<(i64, i32)>) -> anyhow::Result<()> {
-        let (Some(topic), Some(next)) = (step.topic.as_deref().and_then(contracts::catalogue::of), step.next_offset) else {
+        let (Some(topic), Some(next)) = (
+            step.topic.as_deref().and_then(contracts::catalogue::of),
+            step.next_offset,
+        ) else {
             anyhow::bail!("a recorded step names no topic of the catalogue: {step:?}");
         };
         let mut stands = self.stand(tape.partition(), topic, step.from_offset).await?;
         tape.seek(topic, step.from_offset, next)?;
         loop {
-            let max = if crasher.is_some() { 1 } else { self.ctx.settings().worker.batch_max };
+            let max = if crasher.is_some() {
+                1
+            } else {
+                self.ctx.settings().worker.batch_max
+            };
             let Some(taken) = tape.take(max).await? else { break };
             let owner = self.owner(tape.partition());
             let (done, last, count) = match taken {
@@ -306,7 +324,9 @@ impl Player {
                     (marker::run(&owner, record, stands).await, last, 1)
                 }
                 Taken::Batch(records) => {
-                    let Some(last) = records.last().map(|record| record.offset) else { break };
+                    let Some(last) = records.last().map(|record| record.offset) else {
+                        break;
+                    };
                     let count = records.len();
                     let done = match (records.as_slice(), crasher) {
                         ([record], Some((at, attempts))) if record.offset == at => {
@@ -375,7 +395,10 @@ impl Player {
             if ended || step.kind != "closed" && turn + 1 >= step.times {
                 break;
             }
-            anyhow::ensure!(turn < 1_000_000, "day {sequence} does not close: its markers have not all been read");
+            anyhow::ensure!(
+                turn < 1_000_000,
+                "day {sequence} does not close: its markers have not all been read"
+            );
         }
         Ok(())
     }

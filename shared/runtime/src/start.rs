@@ -211,7 +211,11 @@ async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyho
     spawn(&mut tasks, "relay", relay::run(ctx.clone(), instance, stop.clone()));
     spawn(&mut tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
     spawn(&mut tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
-    spawn(&mut tasks, "housekeeping", housekeeping(ctx.clone(), parts.inputs.clone(), stop.clone()));
+    spawn(
+        &mut tasks,
+        "housekeeping",
+        housekeeping(ctx.clone(), parts.inputs.clone(), stop.clone()),
+    );
     for task in own {
         spawn(&mut tasks, task.name, (task.run)(ctx.clone(), stop.clone()));
     }

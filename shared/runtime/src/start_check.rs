@@ -41,7 +41,10 @@ pub(crate) async fn run(ctx: &Context, inputs: &[&'static Topic], accept_all: bo
     }
     for loss in accepted {
         if !accept_all {
-            tracing::error!(loss = loss.name(), "a loss was accepted by the settings: take it out of worker.accepted_losses");
+            tracing::error!(
+                loss = loss.name(),
+                "a loss was accepted by the settings: take it out of worker.accepted_losses"
+            );
         }
         accept(ctx, inputs, loss).await?;
     }
@@ -189,7 +192,10 @@ impl<'a> Scan<'a> {
         };
         let mut by_topic: BTreeMap<String, BTreeMap<i32, (i64, i64)>> = BTreeMap::new();
         for ((topic, partition), range) in rest {
-            by_topic.entry(topic).or_default().insert(i32::try_from(partition)?, range);
+            by_topic
+                .entry(topic)
+                .or_default()
+                .insert(i32::try_from(partition)?, range);
         }
         for (topic, ranges) in by_topic {
             let read = scan.read(&topic, ranges).await;
@@ -222,7 +228,9 @@ impl<'a> Scan<'a> {
             match next.map_err(|_| anyhow::anyhow!("nothing comes for {PATIENCE:?}"))? {
                 Ok(message) => {
                     let partition = message.partition();
-                    let Some((_, end)) = unfinished.get(&partition).copied() else { continue };
+                    let Some((_, end)) = unfinished.get(&partition).copied() else {
+                        continue;
+                    };
                     if message.offset() < end {
                         chunk.extend(Found::of(topic, &message));
                     }

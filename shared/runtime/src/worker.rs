@@ -14,9 +14,7 @@ use crate::lease::Lease;
 use crate::positions::LeaseState;
 use crate::reader::{Buffers, Reader, Taken};
 use crate::record::Record;
-use crate::{
-    Close, Context, Failure, Handlers, Rejection, close_partition, heads, marker, memory, start_check,
-};
+use crate::{Close, Context, Failure, Handlers, Rejection, close_partition, heads, marker, memory, start_check};
 
 /// Batches that a crash may have interrupted this often are handled one message at a time; twice as often, parked.
 const CRASHES_SUSPECT: i32 = 3;

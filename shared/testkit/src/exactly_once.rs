@@ -1,17 +1,17 @@
 //! `exactly_once`: a service run with a crash between every two steps, redelivery and a zombie ends in the same tables and
 //! the same messages.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
-use runtime::faults::{Faults, POINTS, SharedFaults};
+use futures::future::{LocalBoxFuture, join_all};
+use runtime::faults::{Faults, SharedFaults};
 use runtime::{Overrides, Running, Secret, Service, Settings};
 use sqlx::PgPool;
 
-use crate::{Fixture, dump, eventually};
+use crate::{Fixture, Outgoing, Record, dump, eventually};
 
 /// Crashes once, the `nth` time that `point` is reached.
 pub struct CrashOnce {
@@ -52,6 +52,24 @@ impl Faults for CrashOnce {
     }
 }
 
+/// Notes which points are passed, and crashes nowhere.
+#[derive(Default)]
+pub struct Passed(Mutex<BTreeSet<&'static str>>);
+
+impl Passed {
+    /// The points passed until now.
+    pub fn points(&self) -> BTreeSet<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Faults for Passed {
+    fn crash_at(&self, point: &'static str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(point);
+        false
+    }
+}
+
 /// What a run left behind: tables as text, and on each output topic the messages per key in order, duplicates removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
@@ -73,15 +91,42 @@ pub struct Case {
     pub done: fn(&PgPool) -> LocalBoxFuture<'_, bool>,
 }
 
-/// One fixture whose input topics are filled once; each run has a database of its own.
-struct Lab<'a, S: Service> {
-    fixture: &'a Fixture,
+/// Runs at the same time, each on topics of its own: a run mostly waits for leases to end.
+const LANES: usize = 4;
+
+/// A fixture whose input topics are filled once; each run has a database of its own.
+struct Lane<'a, S: Service> {
+    fixture: Fixture,
     case: &'a Case,
     settings: Settings<S::Config>,
 }
 
-impl<S: Service> Lab<'_, S> {
-    async fn started(&self, url: &str, faults: Option<SharedFaults>) -> Running {
+impl<'a, S: Service> Lane<'a, S> {
+    async fn new(name: &str, case: &'a Case) -> Self {
+        let fixture = Fixture::new(name).await;
+        let mut settings: Settings<S::Config> = fixture.settings(S::NAME).await;
+        settings.runtime.worker.lease_seconds = 1;
+        settings.runtime.worker.renew_ms = 100;
+        runtime::topics::ensure(&settings.runtime)
+            .await
+            .unwrap_or_else(|error| panic!("no topics: {error:#}"));
+        Self {
+            fixture,
+            case,
+            settings,
+        }
+    }
+
+    /// The same inputs, byte for byte.
+    async fn copy(&self, inputs: &BTreeMap<&'static str, Vec<Record>>) {
+        for (topic, records) in inputs {
+            let records: Vec<Outgoing> = records.iter().cloned().map(Outgoing::from).collect();
+            self.fixture.send(topic, &records).await;
+        }
+    }
+
+    /// An instance. Its first database may be empty: earlier runs have filled its topics; after a crash nothing is accepted.
+    async fn started(&self, url: &str, faults: Option<SharedFaults>, first: bool) -> Running {
         let mut runtime = self.settings.runtime.clone();
         runtime.database.url = Secret::new(url);
         let settings = Settings {
@@ -90,6 +135,7 @@ impl<S: Service> Lab<'_, S> {
         };
         let overrides = Overrides {
             faults,
+            accept_losses: first,
             ..Overrides::default()
         };
         let started = runtime::start::<S>(settings, overrides).await;
@@ -109,27 +155,23 @@ impl<S: Service> Lab<'_, S> {
     }
 
     /// One run; where it crashes, a second instance goes on. Then, where asked, everything once more with positions reset.
-    async fn run(&self, name: &str, crash: Option<Arc<CrashOnce>>, again: bool) -> Left {
+    async fn run(&self, name: &str, faults: Option<SharedFaults>, again: bool) -> Left {
         let url = self.fixture.database(&format!("{}-{name}", S::NAME)).await;
-        let before = sizes(self.fixture, S::NAME).await;
-        let faults = crash.clone().map(|crash| -> SharedFaults { crash });
-        let mut instance = self.started(&url, faults).await;
+        let before = sizes(&self.fixture, S::NAME).await;
+        let mut instance = self.started(&url, faults, true).await;
         let pool = PgPool::connect(&url).await.unwrap_or_else(|error| panic!("{error}"));
         let crashed = tokio::select! {
             ended = instance.wait() => { assert!(ended.is_err(), "it ended without a crash"); true }
             () = self.settled(&pool) => false,
         };
         if crashed {
-            instance = self.started(&url, None).await;
+            instance = self.started(&url, None, false).await;
             self.settled(&pool).await;
         }
         if again {
-            instance
-                .stop()
-                .await
-                .unwrap_or_else(|error| panic!("it does not stop: {error:#}"));
+            stopped(instance).await;
             reset_positions(&pool).await;
-            instance = self.started(&url, None).await;
+            instance = self.started(&url, None, false).await;
             eventually(Duration::from_secs(60), || async {
                 let sql = "SELECT count(*) FROM rt_lease WHERE positions = '{}'";
                 sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool).await.unwrap_or(1) == 0
@@ -137,35 +179,28 @@ impl<S: Service> Lab<'_, S> {
             .await;
             self.settled(&pool).await;
         }
-        let left = left_since(
-            self.fixture,
-            S::NAME,
-            &pool,
-            self.case.tables,
-            self.case.ignore,
-            &before,
-        )
-        .await;
+        stopped(instance).await;
+        let (tables, ignore) = (self.case.tables, self.case.ignore);
+        let left = left_since(&self.fixture, S::NAME, &pool, tables, ignore, &before).await;
         pool.close().await;
-        instance
-            .stop()
-            .await
-            .unwrap_or_else(|error| panic!("it does not stop: {error:#}"));
         left
     }
 }
 
-/// How many records lie on each partition of the service's topics.
-type Sizes = BTreeMap<(String, i32), i64>;
+async fn stopped(instance: Running) {
+    let stopped = instance.stop().await;
+    stopped.unwrap_or_else(|error| panic!("it does not stop: {error:#}"));
+}
+
+/// How many records lie on each partition of a topic.
+type Sizes = BTreeMap<String, BTreeMap<i32, i64>>;
 
 async fn sizes(fixture: &Fixture, service: &str) -> Sizes {
-    let mut sizes = Sizes::new();
-    for topic in contracts::catalogue::outputs(service) {
-        for record in fixture.read_topic(topic.name).await {
-            sizes.insert((topic.name.to_owned(), record.partition), record.offset + 1);
-        }
-    }
-    sizes
+    let topics = contracts::catalogue::outputs(service);
+    join_all(topics.map(async |topic| (topic.name.to_owned(), fixture.ends(topic.name).await)))
+        .await
+        .into_iter()
+        .collect()
 }
 
 /// What the service left on its tables and topics.
@@ -181,17 +216,12 @@ async fn left_since(
     ignore: &[&str],
     before: &Sizes,
 ) -> Left {
-    let mut messages: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-    for topic in contracts::catalogue::outputs(service) {
-        let mut seen = std::collections::BTreeSet::new();
-        let per_key = messages.entry(topic.name.to_owned()).or_default();
-        for record in fixture.read_topic(topic.name).await {
-            if before
-                .get(&(topic.name.to_owned(), record.partition))
-                .is_some_and(|size| record.offset < *size)
-            {
-                continue;
-            }
+    let topics = contracts::catalogue::outputs(service);
+    let messages = topics.map(async |topic| {
+        let mut seen = BTreeSet::new();
+        let mut per_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let from = before.get(topic.name).cloned().unwrap_or_default();
+        for record in fixture.read_topic_from(topic.name, &from).await {
             let id = record.header("ce_id").unwrap_or_default().to_owned();
             if seen.insert(id.clone()) {
                 let key = format!("{}/{}", record.partition, record.key_text().unwrap_or_default());
@@ -201,10 +231,12 @@ async fn left_since(
                     .push(format!("{id} {}", blob(record.payload.as_deref())));
             }
         }
-    }
+        (topic.name.to_owned(), per_key)
+    });
+    let (messages, tables) = tokio::join!(join_all(messages), dump(pool, tables, ignore));
     Left {
-        tables: dump(pool, tables, ignore).await,
-        messages,
+        tables,
+        messages: messages.into_iter().collect(),
     }
 }
 
@@ -212,38 +244,58 @@ fn blob(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(String::new, |bytes| runtime::blobs::Sha256Hex::of(bytes).to_string())
 }
 
-/// Runs the case once undisturbed, then with a crash at each point, then with redelivery of everything; all must leave the
-/// same. (A zombie's transaction is a test of its own: `a_zombie_commits_nothing`, and the fence is crossed here by every
-/// instance that takes a crashed one's partitions.)
+/// Runs the case once undisturbed, then with a crash at each point that this run passed, then with redelivery of everything;
+/// all must leave the same. Returns the points at which it crashed. (A zombie's transaction is a test of its own, and the
+/// fence is crossed here by every instance that takes a crashed one's partitions.)
 ///
 /// # Panics
 /// When a run leaves something else than the undisturbed one.
-pub async fn exactly_once<S: Service>(name: &str, case: &Case) {
-    let fixture = Fixture::new(name).await;
-    let mut settings: Settings<S::Config> = fixture.settings(S::NAME).await;
-    settings.runtime.worker.lease_seconds = 1;
-    settings.runtime.worker.renew_ms = 100;
-    runtime::topics::ensure(&settings.runtime)
-        .await
-        .unwrap_or_else(|error| panic!("no topics: {error:#}"));
-    (case.feed)(&fixture).await;
-    let lab = Lab::<S> {
-        fixture: &fixture,
-        case,
-        settings,
-    };
-    let expected = lab.run("undisturbed", None, false).await;
+pub async fn exactly_once<S: Service>(name: &str, case: &Case) -> BTreeSet<&'static str> {
+    let home = Lane::<S>::new(name, case).await;
+    (case.feed)(&home.fixture).await;
+    let mut inputs = BTreeMap::new();
+    for input in contracts::catalogue::inputs(S::NAME) {
+        inputs.insert(input.topic.name, home.fixture.read_topic(input.topic.name).await);
+    }
+    let passed = Arc::new(Passed::default());
+    let faults: SharedFaults = passed.clone();
+    let expected = home.run("undisturbed", Some(faults), false).await;
     assert!(
         expected.messages.values().any(|topic| !topic.is_empty()),
         "the case emits something"
     );
-    for (n, point) in POINTS.iter().enumerate() {
-        println!("{name}: crash at {point}");
-        let got = lab.run(&format!("c{n}"), Some(CrashOnce::new(point, 1)), false).await;
-        compare(point, &expected, &got);
-    }
-    compare("positions reset", &expected, &lab.run("again", None, true).await);
-    fixture.finish().await;
+    let points = passed.points();
+    let todo: Mutex<Vec<Option<&'static str>>> = Mutex::new(points.iter().copied().map(Some).chain([None]).collect());
+    let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = async |lane: &Lane<'_, S>| {
+        while let Some(point) = next() {
+            let began = std::time::Instant::now();
+            let (crash, got) = match point {
+                Some(point) => {
+                    let crash = CrashOnce::new(point, 1);
+                    let faults: SharedFaults = crash.clone();
+                    let got = lane.run(&point.replace('.', "-"), Some(faults), false).await;
+                    // Whether a fact has to wait depends on which topic comes first: such a point may be passed in one run only.
+                    if crash.happened() {
+                        crashed.lock().unwrap_or_else(PoisonError::into_inner).insert(point);
+                    }
+                    (point, got)
+                }
+                None => ("positions reset", lane.run("again", None, true).await),
+            };
+            println!("{name}: {crash}: {:?}", began.elapsed());
+            compare(crash, &expected, &got);
+        }
+    };
+    let others = (1..LANES).map(async |n| {
+        let lane = Lane::<S>::new(&format!("{name}-{n}"), case).await;
+        lane.copy(&inputs).await;
+        work(&lane).await;
+        lane.fixture.finish().await;
+    });
+    tokio::join!(join_all(others), work(&home));
+    home.fixture.finish().await;
+    crashed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn compare(what: &str, expected: &Left, got: &Left) {

@@ -158,8 +158,43 @@ impl Fixture {
     /// # Panics
     /// There is no such topic.
     pub async fn read_topic(&self, topic: &str) -> Vec<Record> {
-        let read = topics::read(&self.kafka, &self.topic(topic)).await;
+        self.read_topic_from(topic, &BTreeMap::new()).await
+    }
+
+    /// The same from the given offset of each partition on; partitions that are not named, from their start.
+    ///
+    /// # Panics
+    /// There is no such topic.
+    pub async fn read_topic_from(&self, topic: &str, from: &BTreeMap<i32, i64>) -> Vec<Record> {
+        let read = topics::read(&self.kafka, &self.topic(topic), from).await;
         read.unwrap_or_else(|error| panic!("cannot read: {error:#}"))
+    }
+
+    /// The offset that the next record of each partition gets.
+    ///
+    /// # Panics
+    /// There is no such topic.
+    pub async fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
+        let ends = topics::ends(&self.kafka, &self.topic(topic)).await;
+        ends.unwrap_or_else(|error| panic!("{topic}: {error:#}"))
+    }
+
+    /// Deletes all records of a partition before `offset`, as retention does.
+    ///
+    /// # Panics
+    /// Kafka refuses.
+    pub async fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let deleted = topics::delete_records(&self.kafka, &self.topic(topic), partition, offset).await;
+        deleted.unwrap_or_else(|error| panic!("{topic}/{partition}: {error:#}"));
+    }
+
+    /// Deletes a topic; it can be made again ([`Fixture::create_topics`]).
+    ///
+    /// # Panics
+    /// Kafka refuses.
+    pub async fn delete_topic(&self, topic: &str) {
+        let deleted = topics::delete(&self.kafka, &[self.topic(topic)]).await;
+        deleted.unwrap_or_else(|error| panic!("{topic}: {error:#}"));
     }
 
     /// The topics that this test has now, without the prefix, sorted.

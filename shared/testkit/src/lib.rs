@@ -16,7 +16,7 @@ pub mod toy;
 mod waiting;
 
 pub use door::Door;
-pub use exactly_once::{Case, CrashOnce, Left, exactly_once, left, reset_positions};
+pub use exactly_once::{Case, CrashOnce, Left, Passed, exactly_once, left, reset_positions};
 pub use fixture::Fixture;
 pub use settings::{OTHER_TOKEN, TOKEN};
 pub use tables::dump;

@@ -1,6 +1,6 @@
 //! Topics as bytes: made, written, read from the start, deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -212,13 +212,43 @@ pub(crate) fn producer(bootstrap: &str) -> anyhow::Result<FutureProducer> {
     Ok(config.create()?)
 }
 
-/// Everything on a topic from the start to the end as it is now, by partition and offset.
-pub(crate) async fn read(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Record>> {
+/// The offset that the next record of each partition gets.
+pub(crate) async fn ends(bootstrap: &str, topic: &str) -> anyhow::Result<BTreeMap<i32, i64>> {
     let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
-    tokio::task::spawn_blocking(move || read_blocking(&bootstrap, &topic)).await?
+    let asked = tokio::task::spawn_blocking(move || -> anyhow::Result<BTreeMap<i32, i64>> {
+        let consumer: BaseConsumer = client(&bootstrap).create()?;
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE)?;
+        let mut ends = BTreeMap::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            let (_, end) = consumer.fetch_watermarks(&topic, partition.id(), PATIENCE)?;
+            ends.insert(partition.id(), end);
+        }
+        Ok(ends)
+    });
+    asked.await?
 }
 
-fn read_blocking(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Record>> {
+/// Deletes the records of a partition before an offset.
+pub(crate) async fn delete_records(bootstrap: &str, topic: &str, partition: i32, offset: i64) -> anyhow::Result<()> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    let options = AdminOptions::new()
+        .operation_timeout(Some(PATIENCE))
+        .request_timeout(Some(PATIENCE));
+    let deleted = admin(bootstrap)?.delete_records(&list, &options).await?;
+    for element in deleted.elements() {
+        element.error()?;
+    }
+    Ok(())
+}
+
+/// Everything on a topic from the given offsets, else the start, to the end as it is now, by partition and offset.
+pub(crate) async fn read(bootstrap: &str, topic: &str, from: &BTreeMap<i32, i64>) -> anyhow::Result<Vec<Record>> {
+    let (bootstrap, topic, from) = (bootstrap.to_owned(), topic.to_owned(), from.clone());
+    tokio::task::spawn_blocking(move || read_blocking(&bootstrap, &topic, &from)).await?
+}
+
+fn read_blocking(bootstrap: &str, topic: &str, from: &BTreeMap<i32, i64>) -> anyhow::Result<Vec<Record>> {
     let mut config = client(bootstrap);
     config
         .set("group.id", "testkit")
@@ -241,7 +271,8 @@ fn read_blocking(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Record>> {
     }
     let mut assignment = TopicPartitionList::new();
     for partition in &unfinished {
-        assignment.add_partition_offset(topic, *partition, Offset::Beginning)?;
+        let at = from.get(partition).map_or(Offset::Beginning, |at| Offset::Offset(*at));
+        assignment.add_partition_offset(topic, *partition, at)?;
     }
     consumer.assign(&assignment)?;
     let mut records = Vec::new();

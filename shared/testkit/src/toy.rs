@@ -26,6 +26,10 @@ pub use split::Split;
 
 /// An amount that `Split` rejects until the row `mended` is in its table `toy_switch`.
 pub const POISON_MINOR: i64 = 13;
+/// An amount at which `Split` takes its process down.
+pub const ABORT_MINOR: i64 = 666;
+/// An account whose opening mends `Split` as the switch does, for accounts of the same partition: in the order of the topics.
+pub const MENDER: &str = "mender";
 /// The one calendar of most toy tests.
 pub const CALENDAR: &str = "RO@17:00@Europe/Bucharest";
 /// Another one.

@@ -58,12 +58,9 @@ pub(super) struct Compared {
 }
 
 /// The certificates through `sequence`.
-pub(super) async fn certificates(
-    original: &PgPool,
-    scratch: &PgPool,
-    sequence: i64,
-) -> anyhow::Result<Vec<Certified>> {
-    let sql = "SELECT sequence, calendar, day_on::text, hash FROM rt_certificate WHERE sequence <= $1 ORDER BY sequence";
+pub(super) async fn certificates(original: &PgPool, scratch: &PgPool, sequence: i64) -> anyhow::Result<Vec<Certified>> {
+    let sql =
+        "SELECT sequence, calendar, day_on::text, hash FROM rt_certificate WHERE sequence <= $1 ORDER BY sequence";
     let then: Vec<(i64, String, String, String)> = sqlx::query_as(sql).bind(sequence).fetch_all(original).await?;
     let now: Vec<(i64, String, String, String)> = sqlx::query_as(sql).bind(sequence).fetch_all(scratch).await?;
     let now: BTreeMap<i64, String> = now.into_iter().map(|(sequence, _, _, hash)| (sequence, hash)).collect();
@@ -170,7 +167,11 @@ async fn published(kafka: &crate::config::KafkaConfig, topic: &str, through: Opt
             return;
         }
         let kind = record.header("ce_type").unwrap_or_default();
-        let digest = digest(kind, record.header("ce_time").unwrap_or_default(), record.payload.as_deref());
+        let digest = digest(
+            kind,
+            record.header("ce_time").unwrap_or_default(),
+            record.payload.as_deref(),
+        );
         if kind == DayClosed::TYPE
             && through.is_some_and(|through| marker_of(&record).is_some_and(|sequence| sequence >= through))
         {
@@ -202,7 +203,9 @@ impl Compared {
         for place in places {
             let told = told.get(place).map(Vec::as_slice).unwrap_or_default();
             let again = again.get(place).map(Vec::as_slice).unwrap_or_default();
-            self.messages = self.messages.saturating_add(u64::try_from(again.len()).unwrap_or(u64::MAX));
+            self.messages = self
+                .messages
+                .saturating_add(u64::try_from(again.len()).unwrap_or(u64::MAX));
             if whole && told == again {
                 continue;
             }

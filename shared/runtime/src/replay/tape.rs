@@ -56,7 +56,10 @@ impl Tape {
         }
         let mut config = crate::topics::client(&self.settings);
         config
-            .set("group.id", format!("{}incasso-reader", self.settings.kafka.topic_prefix))
+            .set(
+                "group.id",
+                format!("{}incasso-reader", self.settings.kafka.topic_prefix),
+            )
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
@@ -81,7 +84,9 @@ impl Tape {
 
     /// The next records of the range, at most `max`, up to a marker; or a marker. `None` at the end of the range.
     pub(super) async fn take(&mut self, max: usize) -> anyhow::Result<Option<Taken>> {
-        let Some((topic, end)) = self.range else { return Ok(None) };
+        let Some((topic, end)) = self.range else {
+            return Ok(None);
+        };
         let Some(reel) = self.reels.get_mut(topic.name) else {
             return Ok(None);
         };

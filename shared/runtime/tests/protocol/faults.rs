@@ -63,6 +63,73 @@ fn two_days(pool: &PgPool) -> LocalBoxFuture<'_, bool> {
     })
 }
 
+/// Where the service that closes at once is crashed, each time between two steps.
+pub const WHOLE_POINTS: &[&str] = &[
+    "lease.taken",
+    "batch.begun",
+    "batch.fenced",
+    "batch.inboxed",
+    "batch.handled",
+    "batch.flushed",
+    "batch.saved",
+    "batch.committed",
+    "relay.held",
+    "relay.read",
+    "relay.produced",
+    "relay.forgotten",
+    "relay.deleted",
+    "marker.begun",
+    "marker.inboxed",
+    "marker.saved",
+    "marker.committed",
+    "close.prepared",
+    "close.locked",
+    "close.finished",
+    "day.rejected",
+    "close.certified",
+    "close.marked",
+    "close.committed",
+];
+
+/// Where the service that closes partition by partition is crashed.
+pub const SPLIT_POINTS: &[&str] = &[
+    "lease.taken",
+    "batch.begun",
+    "batch.fenced",
+    "batch.inboxed",
+    "batch.handled",
+    "batch.flushed",
+    "batch.saved",
+    "batch.committed",
+    "relay.held",
+    "relay.read",
+    "relay.produced",
+    "relay.forgotten",
+    "relay.deleted",
+    "marker.begun",
+    "marker.inboxed",
+    "marker.saved",
+    "marker.committed",
+    "day.begun",
+    "day.rejected",
+    "day.opened",
+    "page.begun",
+    "page.run",
+    "page.saved",
+    "page.committed",
+    "close.locked",
+    "close.certified",
+    "close.marked",
+    "close.saved",
+    "close.committed",
+];
+
+/// Everything that is passed in every run was crashed at.
+fn assert_crossed(points: &[&str], crossed: &std::collections::BTreeSet<&str>) {
+    let missing: Vec<&&str> = points.iter().filter(|point| !crossed.contains(**point)).collect();
+    assert!(missing.is_empty(), "never crashed at {missing:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_closed_whole_handles_everything_exactly_once() {
     let case = Case {
@@ -78,7 +145,7 @@ async fn a_service_closed_whole_handles_everything_exactly_once() {
         ignore: &[],
         done: two_days,
     };
-    exactly_once::<Whole>("whole", &case).await;
+    assert_crossed(WHOLE_POINTS, &exactly_once::<Whole>("whole", &case).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +165,7 @@ async fn a_service_closed_by_partition_handles_everything_exactly_once() {
         ignore: &["n"],
         done: two_days,
     };
-    exactly_once::<Split>("split", &case).await;
+    assert_crossed(SPLIT_POINTS, &exactly_once::<Split>("split", &case).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod chain;
+mod closing;
+mod crashes;
 mod faults;
+mod forgetting;
+mod frozen;
+mod leases;
 mod ordering;
 mod parking;
+mod relaying;
+mod replayed;
+mod restored;

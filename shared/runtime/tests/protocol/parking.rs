@@ -1,6 +1,6 @@
 //! Parked keys: a poison message in the middle of an account's stream, and its redrive (rows 11 and 12).
 
-use contracts::{AccountFreed, AccountImpeded, CreditHeld, Message};
+use contracts::{AccountFreed, AccountImpeded, CreditHeld, DayClosed, Message};
 use sqlx::PgPool;
 use testkit::toy::{self, CALENDAR, Clock, POISON_MINOR, Split, Whole};
 use testkit::{Fixture, Outgoing, TOKEN, eventually};
@@ -103,6 +103,19 @@ async fn redrive(fixture: &Fixture, chain: &Chain, pool: &PgPool) {
         sick_story(fixture).await,
         ["100", "impeded", "13", "5", "freed", "1000"]
     );
+    impeded_before_the_marker(fixture).await;
+}
+
+/// Whoever reads the day's marker has read before it that the account is impeded (row 11).
+async fn impeded_before_the_marker(fixture: &Fixture) {
+    let records = fixture.read_topic("allocation.account.v1").await;
+    let at = |kind: &str| records.iter().find(|record| record.header("ce_type") == Some(kind));
+    let impeded = at(AccountImpeded::TYPE).unwrap();
+    let marker = records
+        .iter()
+        .find(|record| record.partition == impeded.partition && record.header("ce_type") == Some(DayClosed::TYPE))
+        .unwrap();
+    assert!(impeded.offset < marker.offset);
 }
 
 /// What the account's topic says of the sick account, in order.
