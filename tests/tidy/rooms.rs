@@ -10,7 +10,7 @@ const MAP: [&[&str]; 3] = [&["consume"], &["produce", "write"], &["own"]];
 /// What a service's README tells, as a heading, the first cell of a row, or bold: each by one of these words.
 const SECTIONS: [&[&str]; 3] = [&["invariant"], &["setting"], &["alarm", "wrong"]];
 /// What the tool's README tells: a word for each command.
-const COMMANDS: [&[&str]; 5] = [&["demo"], &["run"], &["inspect"], &["topics"], &["proof"]];
+const COMMANDS: [&[&str]; 6] = [&["demo"], &["run"], &["inspect"], &["topics"], &["proof"], &["replay"]];
 
 fn check(service: &str, files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();

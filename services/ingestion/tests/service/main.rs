@@ -6,5 +6,6 @@ mod camt;
 mod days;
 mod deposits;
 mod payu;
+mod races;
 mod statements;
 mod world;

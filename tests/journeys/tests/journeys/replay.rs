@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use incasso::replay::ReplayArgs;
+use kernel::BusinessDate;
 use sqlx::PgPool;
 use testkit::{dump, eventually, reset_positions};
 
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, RO, World};
 
-/// Who works on what and until when differs by right.
-const OF_INSTANCES: [&str; 2] = ["rt_instance", "rt_relay"];
+/// Who works on what and until when differs by right, and what was done in which order.
+const OF_INSTANCES: [&str; 4] = ["rt_instance", "rt_relay", "rt_step", "rt_inbox_day"];
 const OWNERSHIP: [&str; 3] = ["owner", "epoch", "expires_at"];
 
 async fn tables(pool: &PgPool) -> String {
@@ -52,6 +54,26 @@ fn differences<'a>(before: &'a str, after: &'a str) -> Vec<(&'static str, &'a st
             .map(|line| ("new", line)),
     )
     .collect()
+}
+
+/// Allocation's days run again from the topics into an empty database, to the same bytes and certificates.
+pub async fn runs_again(world: &World) {
+    let pool = world.pool("allocation").await;
+    let sql = "SELECT max(closed_on)::text FROM rt_day WHERE calendar = $1";
+    let day: String = sqlx::query_scalar(sql).bind(RO).fetch_one(&pool).await.unwrap();
+    let args = ReplayArgs {
+        config: None,
+        calendar: "RO".to_owned(),
+        day: BusinessDate::parse(&day).unwrap(),
+        scratch: Some(world.fixture.database("again").await),
+        json: false,
+    };
+    let report = incasso::replay::run(&args, world.allocation_settings()).await.unwrap();
+    assert!(report.same, "{report:#?}");
+    assert!(
+        report.days.len() >= 3 && report.records > 0 && report.messages > 0,
+        "{report:#?}"
+    );
 }
 
 /// With all positions reset, everything is read again, and nothing changes: neither a table nor a topic.

@@ -69,6 +69,11 @@ async fn started<S: Service>(settings: &Settings<S::Config>, clock: &ManualClock
 }
 
 impl World {
+    /// The settings that allocation runs with.
+    pub fn allocation_settings(&self) -> &Settings<allocation::Config> {
+        &self.settings.allocation
+    }
+
     /// A world on the morning of its first day, with two creditors: `RO`, a utility, and `CO`, a publisher.
     pub async fn new(name: &str) -> Self {
         let fixture = Fixture::new(name).await;
