@@ -82,10 +82,10 @@ impl Relay {
         self.ctx.point("relay.held").await;
         let limit = self.ctx.settings().worker.relay_batch_max;
         let rows = read(self.ctx.pool(), limit).await?;
-        self.ctx.point("relay.read").await;
         if rows.is_empty() {
             return Ok(false);
         }
+        self.ctx.point("relay.read").await;
         if let Some(row) = rows.iter().find(|row| row.old) {
             return Err(anyhow::anyhow!(
                 "outbox row {} is older than {RELAY_DAYS} days: it may have been sent, and a reader could take it for new. Restart \

@@ -264,8 +264,9 @@ pub async fn exactly_once<S: Service>(name: &str, case: &Case) -> BTreeSet<&'sta
         expected.messages.values().any(|topic| !topic.is_empty()),
         "the case emits something"
     );
-    let points = passed.points();
-    let todo: Mutex<Vec<Option<&'static str>>> = Mutex::new(points.iter().copied().map(Some).chain([None]).collect());
+    let points = passed.points().into_iter().map(Some);
+    let todo: Mutex<Vec<Option<&'static str>>> = Mutex::new(points.chain([None]).collect());
+    let crashed: Mutex<BTreeSet<&'static str>> = Mutex::default();
     let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let work = async |lane: &Lane<'_, S>| {
         while let Some(point) = next() {

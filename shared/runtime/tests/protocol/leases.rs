@@ -20,7 +20,7 @@ async fn row_03_an_owner_that_stands_elsewhere_than_its_row_starts_anew_where_th
             .await
             .unwrap();
     }
-    let owed = "SELECT sum(owed)::bigint FROM toy_balance";
+    let owed = "SELECT coalesce(sum(owed), 0)::bigint FROM toy_balance";
     eventually(PATIENCE, async || count(&pool, owed).await == 40).await;
     let epochs = count(&pool, "SELECT sum(epoch)::bigint FROM rt_lease").await;
     sqlx::query("UPDATE rt_lease SET positions = '{}'")
