@@ -36,7 +36,6 @@ pub const POINTS: &[&str] = &[
     "relay.held",
     "relay.read",
     "relay.produced",
-    "relay.forgotten",
     "relay.deleted",
     "marker.begun",
     "marker.inboxed",
