@@ -206,8 +206,6 @@ async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyho
             close_whole::run(ctx.clone(), Arc::clone(&parts), Arc::clone(close), stop.clone()),
         );
     }
-    ctx.health()
-        .probe("database", crate::health::database(ctx.pool().clone()));
     spawn(&mut tasks, "relay", relay::run(ctx.clone(), instance, stop.clone()));
     spawn(&mut tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
     spawn(&mut tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
