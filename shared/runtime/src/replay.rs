@@ -8,7 +8,7 @@
 mod compare;
 mod tape;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contracts::catalogue::Topic;
@@ -192,17 +192,13 @@ async fn steps(pool: &PgPool, partition: u32, sequence: i64) -> anyhow::Result<V
     .bind(end)
     .fetch_all(pool)
     .await?;
-    let mut begun: BTreeMap<&str, ()> = BTreeMap::new();
-    for step in &steps {
-        if let Some(topic) = &step.topic
-            && begun.insert(topic, ()).is_none()
-            && step.from_offset.is_some_and(|from| from > 0)
-            && step.kind == "batch"
+    let mut begun: BTreeSet<&str> = BTreeSet::new();
+    for step in steps.iter().filter(|step| step.kind == "batch") {
+        if let (Some(topic), from) = (&step.topic, step.from_offset)
+            && begun.insert(topic)
+            && let Some(from) = from.filter(|from| *from > 0)
         {
-            anyhow::bail!(
-                "{topic} is recorded from offset {:?} on only: what came before cannot be run again",
-                step.from_offset
-            );
+            anyhow::bail!("{topic} is recorded from offset {from} on only: what came before cannot be run again");
         }
     }
     Ok(steps)
@@ -392,7 +388,7 @@ impl Player {
             self.transactions = self.transactions.saturating_add(1);
             let ended = closed >= sequence;
             // Pages may be of another size than they were: the close itself is what must be reached.
-            if ended || step.kind != "closed" && turn + 1 >= step.times {
+            if ended || (step.kind != "closed" && turn + 1 >= step.times) {
                 break;
             }
             anyhow::ensure!(
