@@ -255,6 +255,7 @@ pub(crate) fn parts(service: &str, handlers: crate::Handlers, close: Close) -> P
         close,
         inputs: inputs.iter().map(|input| input.topic).collect(),
         waited,
+        alone: tokio::sync::Mutex::default(),
     }
 }
 

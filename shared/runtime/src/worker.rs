@@ -30,6 +30,9 @@ pub(crate) struct Parts {
     pub inputs: Vec<&'static Topic>,
     /// Those that the day waits for.
     pub waited: Vec<&'static str>,
+    /// Held while a message is handled that may abort the process: a neighbour's must not be in hand then, or it would be
+    /// counted as well, and parked in the end.
+    pub alone: tokio::sync::Mutex<()>,
 }
 
 impl Parts {
@@ -375,6 +378,12 @@ impl Worker {
             )
             .into());
         }
+        let parts = Arc::clone(&self.parts);
+        let _alone = if self.careful.contains_key(topic.name) {
+            Some(parts.alone.lock().await)
+        } else {
+            None
+        };
         let attempts = self.count_attempt(topic, records).await?;
         if attempts > CRASHES_PARK && records.len() == 1 {
             let state = marker::park_crasher(&self.owner(), first, expected, attempts).await?;
