@@ -478,7 +478,7 @@ pub struct StatementEnd {
     pub quarantined: bool,
     /// Where it is one page of several.
     pub page: Option<PageOf>,
-    /// The page does not prove itself: all pages together decide, see [`super::super::pages`].
+    /// The page does not prove itself: all pages together decide, see [`super::pages`].
     pub undecided: bool,
     /// Numbers of the pages that were proved together; empty where the statement proves itself.
     pub together: Vec<u64>,
