@@ -220,7 +220,15 @@ pub(crate) async fn ends(bootstrap: &str, topic: &str) -> anyhow::Result<BTreeMa
         let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE)?;
         let mut ends = BTreeMap::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-            let (_, end) = consumer.fetch_watermarks(&topic, partition.id(), PATIENCE)?;
+            // A partition that was just made has no leader for a moment.
+            let began = Instant::now();
+            let (_, end) = loop {
+                match consumer.fetch_watermarks(&topic, partition.id(), PATIENCE) {
+                    Ok(marks) => break marks,
+                    Err(error) if began.elapsed() > PATIENCE => return Err(error.into()),
+                    Err(_) => std::thread::sleep(Duration::from_millis(20)),
+                }
+            };
             ends.insert(partition.id(), end);
         }
         Ok(ends)
