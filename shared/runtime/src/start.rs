@@ -213,8 +213,7 @@ async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyho
     }
     let relayed = relay::run(ctx.clone(), instance, stop.clone(), alone.clone());
     spawn(&mut tasks, "relay", relayed);
-    spawn(&mut tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
-    spawn(&mut tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
+    callers(&mut tasks, &ctx, &stop);
     spawn(
         &mut tasks,
         "housekeeping",
@@ -246,6 +245,12 @@ async fn run(ctx: Context, definition: Definition, accept_losses: bool) -> anyho
         alone,
         tasks,
     })
+}
+
+/// What tells relays of each other's messages.
+fn callers(tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>, ctx: &Context, stop: &CancellationToken) {
+    spawn(tasks, "notify", relay::notify(ctx.clone(), stop.clone()));
+    spawn(tasks, "listen", relay::listen(ctx.clone(), stop.clone()));
 }
 
 pub(crate) fn parts(service: &str, handlers: crate::Handlers, close: Close) -> Parts {
