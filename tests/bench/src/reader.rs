@@ -35,7 +35,10 @@ async fn measure(place: &Place, megabytes: usize) -> anyhow::Result<Value> {
     let entries = write(&path, megabytes, on)?;
     let bytes = fs::metadata(&path)?.len();
     let began = Instant::now();
-    let summary = ingestion::formats::check(BufReader::new(File::open(&path)?))?;
+    let (summary, _) = ingestion::formats::check(
+        BufReader::new(File::open(&path)?),
+        &ingestion::formats::Settings::default(),
+    )?;
     let took = u64::try_from(began.elapsed().as_micros())?;
     anyhow::ensure!(summary.quarantined == 0, "{summary:?}");
     eprintln!("bench: read; now imported");
