@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Of the plan: what is sent and what goes wrong.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The first compared day; by default a Monday in two months.
+    #[arg(long)]
+    pub first_on: Option<kernel::BusinessDate>,
     /// Compared days; by default 3, and 6 from 50,000 payments on.
     #[arg(long)]
     days: Option<u32>,
@@ -73,6 +76,9 @@ impl Arguments {
             "cargo run {release}-p faults -- --payments {} --kills {} --seed {}",
             self.payments, self.kills, self.seed
         );
+        if let Some(on) = self.first_on.map_or_else(|| plan::first_on().ok(), Some) {
+            line.push_str(&format!(" --first-on {on}"));
+        }
         if let Some(days) = self.days {
             line.push_str(&format!(" --days {days}"));
         }

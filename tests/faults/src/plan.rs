@@ -9,7 +9,7 @@ mod post;
 
 use kernel::{AccountId, BusinessDate, CreditorId, Currency, InvoiceId};
 
-pub use maker::make;
+pub use maker::{first_on, make};
 
 /// The key that signs PayU's notices; no secret, it signs made-up money.
 pub const API_KEY: &str = "faults4Vj8eK4rloUd272L48hsrarn";
@@ -177,15 +177,15 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_plan_with_as_many_payments_as_asked() {
-        let plan = make(3, 1_000, 3).unwrap();
+        let plan = make(3, 1_000, 3, first_on().unwrap()).unwrap();
         assert_eq!(plan.payments.len(), 1_000);
         let names: BTreeSet<&str> = plan.payments.iter().map(|payment| payment.name.as_str()).collect();
         assert_eq!(names.len(), 1_000);
         assert!(plan.refused.iter().all(|name| !names.contains(name.as_str())));
-        let again = make(3, 1_000, 3).unwrap();
+        let again = make(3, 1_000, 3, first_on().unwrap()).unwrap();
         assert_eq!(format!("{plan:?}"), format!("{again:?}"));
         assert_eq!((plan.compared(), plan.firms.len()), (3, 3));
-        let other = make(4, 1_000, 3).unwrap();
+        let other = make(4, 1_000, 3, first_on().unwrap()).unwrap();
         assert_ne!(format!("{plan:?}"), format!("{other:?}"));
     }
 }

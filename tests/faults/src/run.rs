@@ -105,6 +105,7 @@ async fn both(arguments: &Arguments) -> anyhow::Result<Report> {
         arguments.seed,
         usize::try_from(arguments.payments)?,
         usize::try_from(arguments.compared())?,
+        arguments.first_on.map_or_else(plan::first_on, Ok)?,
     )?;
     let ground = Ground::prepare(arguments).await?;
     eprintln!("faults: the undisturbed world");

@@ -6,9 +6,9 @@ use super::{DayPlan, Expected, Fate, Firm, MERCHANTS, PUBLISHER, Plan, RACER, UT
 use crate::paper::{self, Entry, Told};
 use crate::rng::Rng;
 
-/// The first compared day: far ahead of the machine's clock, so that whatever is acknowledged before a close was received
-/// before the cut-off, however clocks jump.
-const FIRST: (i32, u32, u32) = (2031, 1, 6);
+/// Days from today to the earliest first compared day: ahead of the machine's clock, so that whatever is acknowledged before a
+/// close was received before the cut-off, however clocks jump; near enough that billing takes it for a first day.
+const AHEAD: u64 = 60;
 /// The first day of the third creditor's calendar: long past, so that its close does not wait for what comes in.
 const PAST: (i32, u32, u32) = (2025, 1, 1);
 /// An account of a firm.
@@ -64,8 +64,19 @@ fn date((year, month, day): (i32, u32, u32)) -> anyhow::Result<BusinessDate> {
     Ok(BusinessDate::from_ymd(year, month, day)?)
 }
 
-fn firms() -> anyhow::Result<Vec<Firm>> {
-    let (first_on, past) = (date(FIRST)?, date(PAST)?);
+/// The first compared day where nobody names one: a Monday, so that a seed tells the same weeks whenever it is run.
+///
+/// # Errors
+/// The clock stands beyond all dates.
+pub fn first_on() -> anyhow::Result<BusinessDate> {
+    let days = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs() / 86_400 + AHEAD;
+    let on = date((1970, 1, 1))?.plus_days(i64::try_from(days)?);
+    let to_monday = 7 - i64::from(on.weekday().num_days_from_monday());
+    Ok(on.plus_days(to_monday))
+}
+
+fn firms(first_on: BusinessDate) -> anyhow::Result<Vec<Firm>> {
+    let past = date(PAST)?;
     let utility = Firm {
         code: "RO-APA",
         jurisdiction: "RO",
@@ -100,8 +111,8 @@ fn firms() -> anyhow::Result<Vec<Firm>> {
 ///
 /// # Errors
 /// Never with the constants of this module.
-pub fn make(seed: u64, payments: usize, compared: usize) -> anyhow::Result<Plan> {
-    let firms = firms()?;
+pub fn make(seed: u64, payments: usize, compared: usize, first_on: BusinessDate) -> anyhow::Result<Plan> {
+    let firms = firms(first_on)?;
     let books = firms
         .iter()
         .map(|_| Books {
