@@ -106,7 +106,7 @@ pub async fn explain(outside: &Outside, shown: &Shown) -> anyhow::Result<String>
     let seen = outside.ingestion(&format!("payments/{payment}")).await?;
     let _ = writeln!(out, "  payment {payment}");
     for sighting in list(&seen, "sightings").take(ROWS) {
-        let money = grouped(number(sighting, "amount_minor"), text(sighting, "currency"));
+        let money = grouped(number(sighting, "amount_minor"), text(&seen, "currency"));
         let first = if sighting.get("first").and_then(Value::as_bool) == Some(true) {
             "received"
         } else {
@@ -115,7 +115,7 @@ pub async fn explain(outside: &Outside, shown: &Shown) -> anyhow::Result<String>
         let _ = writeln!(
             out,
             "  {first}: {money} {} by {} at {}, value date {}",
-            text(sighting, "currency"),
+            text(&seen, "currency"),
             text(sighting, "channel"),
             text(sighting, "collector"),
             text(sighting, "value_on")
