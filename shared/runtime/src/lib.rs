@@ -18,6 +18,7 @@ pub mod announce;
 pub mod auth;
 mod batch;
 pub mod blobs;
+mod bulk;
 pub mod certificate;
 mod clock;
 mod close_partition;
@@ -66,6 +67,7 @@ mod worker;
 
 pub use auth::Caller;
 pub use blobs::{Blobs, PutError};
+pub use bulk::{Bind, Bulk};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use config::{RuntimeConfig, Secret, Settings};
 pub use context::{Context, Scope};

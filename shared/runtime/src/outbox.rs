@@ -7,8 +7,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::Context;
 use crate::positions::Received;
+use crate::{Bulk, Context};
 
 /// A message on its way out.
 pub(crate) struct Outgoing {
@@ -28,13 +28,13 @@ pub(crate) struct Outgoing {
 }
 
 #[derive(Default)]
-struct Columns {
-    topics: Vec<String>,
+struct Columns<'a> {
+    topics: Vec<&'a str>,
     partitions: Vec<i32>,
-    keys: Vec<Option<Vec<u8>>>,
+    keys: Vec<Option<&'a [u8]>>,
     ids: Vec<Uuid>,
-    kinds: Vec<String>,
-    payloads: Vec<Option<Vec<u8>>>,
+    kinds: Vec<&'a str>,
+    payloads: Vec<Option<&'a [u8]>>,
     ats: Vec<chrono::DateTime<chrono::Utc>>,
     headers: Vec<Option<Value>>,
 }
@@ -59,12 +59,12 @@ pub(crate) async fn insert(conn: &mut PgConnection, messages: &[Outgoing]) -> Re
     let mut counts: BTreeMap<(&str, i32), Received> = BTreeMap::new();
     for message in messages {
         let partition = i32::try_from(message.partition).unwrap_or(i32::MAX);
-        columns.topics.push(message.topic.clone());
+        columns.topics.push(&message.topic);
         columns.partitions.push(partition);
-        columns.keys.push(message.key.clone());
+        columns.keys.push(message.key.as_deref());
         columns.ids.push(message.id.as_uuid());
-        columns.kinds.push(message.kind.clone());
-        columns.payloads.push(message.payload.clone());
+        columns.kinds.push(&message.kind);
+        columns.payloads.push(message.payload.as_deref());
         columns.ats.push(message.at.utc());
         columns.headers.push(headers_of(message));
         if message.counted {
@@ -75,7 +75,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, messages: &[Outgoing]) -> Re
         }
     }
     // WITH ORDINALITY keeps the order of emit in the order of ids.
-    sqlx::query(
+    let mut bulk = Bulk::default();
+    bulk.add(
         "INSERT INTO rt_outbox (topic, partition, key, message_id, type, payload, at, headers)
          SELECT t, p, k, i, y, b, a, h
          FROM UNNEST($1::text[], $2::int[], $3::bytea[], $4::uuid[], $5::text[], $6::bytea[], $7::timestamptz[], $8::jsonb[])
@@ -89,27 +90,23 @@ pub(crate) async fn insert(conn: &mut PgConnection, messages: &[Outgoing]) -> Re
     .bind(columns.kinds)
     .bind(columns.payloads)
     .bind(columns.ats)
-    .bind(columns.headers)
-    .execute(&mut *conn)
-    .await?;
-    insert_counts(conn, &counts).await
+    .bind(columns.headers);
+    add_counts(&mut bulk, &counts);
+    bulk.run(conn).await
 }
 
-async fn insert_counts(conn: &mut PgConnection, counts: &BTreeMap<(&str, i32), Received>) -> Result<(), sqlx::Error> {
+fn add_counts(bulk: &mut Bulk, counts: &BTreeMap<(&str, i32), Received>) {
     if counts.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO rt_emitted (topic, partition, count, checksum)
          SELECT * FROM UNNEST($1::text[], $2::int[], $3::bigint[], $4::bigint[])",
     )
-    .bind(counts.keys().map(|(topic, _)| (*topic).to_owned()).collect::<Vec<_>>())
+    .bind(counts.keys().map(|(topic, _)| *topic).collect::<Vec<_>>())
     .bind(counts.keys().map(|(_, partition)| *partition).collect::<Vec<_>>())
     .bind(counts.values().map(|sum| sum.count).collect::<Vec<_>>())
-    .bind(counts.values().map(|sum| sum.checksum).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(counts.values().map(|sum| sum.checksum).collect::<Vec<_>>());
 }
 
 /// Takes what was emitted on the given topic partition since the last marker.
@@ -147,7 +144,9 @@ pub(crate) async fn compact_counts(ctx: &Context) -> Result<(), crate::Failure> 
         total.count = total.count.saturating_add(*count);
         total.checksum = total.checksum.wrapping_add(*checksum);
     }
-    insert_counts(conn, &counts).await?;
+    let mut bulk = Bulk::default();
+    add_counts(&mut bulk, &counts);
+    bulk.run(conn).await?;
     tx.commit().await
 }
 

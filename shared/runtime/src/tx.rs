@@ -6,7 +6,8 @@ use contracts::catalogue::Topic;
 use contracts::codec::EncodeError;
 use contracts::{Message, MessageKey, codec};
 use kernel::{MessageId, Timestamp};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction};
 
 use crate::context::Scope;
 use crate::outbox::{self, Outgoing};
@@ -41,39 +42,30 @@ pub struct Tx {
 impl Tx {
     pub(crate) async fn begin(ctx: &Context, scope: Scope, lock: CloseLock) -> Result<Self, Failure> {
         let mut inner = ctx.pool().begin().await?;
-        let take = match lock {
-            CloseLock::Shared => "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            CloseLock::Exclusive => "SELECT pg_advisory_xact_lock($1, $2)",
+        let lock = match lock {
+            CloseLock::Shared => "pg_advisory_xact_lock_shared",
+            CloseLock::Exclusive => "pg_advisory_xact_lock",
         };
-        sqlx::query(take)
-            .bind(CLOSE_LOCK)
-            .bind(scope.column())
-            .execute(&mut *inner)
-            .await?;
-        let mut tx = Self {
+        let scope_column = scope.column();
+        // One way to the server and back for both. The second statement sees what was committed while the first one waited: each
+        // has a snapshot of its own.
+        let both = format!(
+            "SELECT {lock}({CLOSE_LOCK}, {scope_column}); SELECT calendar, sequence FROM rt_closed WHERE scope = {scope_column}"
+        );
+        let rows = sqlx::raw_sql(AssertSqlSafe(both)).fetch_all(&mut *inner).await?;
+        let closed = closed_days(rows.iter().filter(|row| row.len() == 2))?;
+        Ok(Self {
             inner,
             ctx: ctx.clone(),
             scope,
-            closed: BTreeMap::new(),
+            closed,
             out: Vec::new(),
             released: Vec::new(),
             // Of an HTTP request; a batch sets its records' own.
             traceparent: crate::telemetry::current().map(|trace| trace.to_string()),
             traces: BTreeMap::new(),
             done: BTreeSet::new(),
-        };
-        tx.read_closed().await?;
-        Ok(tx)
-    }
-
-    /// The open days, read only after the lock is held: a close may have committed while we waited.
-    pub(crate) async fn read_closed(&mut self) -> Result<(), Failure> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT calendar, sequence FROM rt_closed WHERE scope = $1")
-            .bind(self.scope.column())
-            .fetch_all(&mut *self.inner)
-            .await?;
-        self.closed = rows.into_iter().collect();
-        Ok(())
+        })
     }
 
     /// The connection, for the service's own statements.
@@ -256,4 +248,9 @@ impl Tx {
     pub async fn rollback(self) -> Result<(), Failure> {
         Ok(self.inner.rollback().await?)
     }
+}
+
+/// Last closed day per calendar.
+fn closed_days<'a>(rows: impl Iterator<Item = &'a PgRow>) -> Result<BTreeMap<String, i64>, sqlx::Error> {
+    rows.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

@@ -1,6 +1,6 @@
 //! Confirmations at a steady rate: from sending each to seeing its allocation on the topic.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,11 +57,13 @@ async fn measure(place: &Place, rate: usize, seconds: usize) -> anyhow::Result<V
     took.sort_unstable();
     after.sort_unstable();
     let at = |of: &[u64], percent: usize| of.get(of.len().saturating_mul(percent) / 100).copied().unwrap_or(0);
-    let total: u64 = spent
-        .iter()
-        .filter(|(name, _)| *name != "postgres for bench")
-        .map(|(_, micros)| *micros)
-        .sum();
+    let count = u64::try_from(count)?;
+    let counted = spent.iter().filter(|(name, _)| *name != "postgres for bench");
+    let by_process: BTreeMap<&str, Value> = counted
+        .clone()
+        .map(|(name, micros)| (name.as_str(), ratio(*micros, count, 0)))
+        .collect();
+    let total: u64 = counted.map(|(_, micros)| *micros).sum();
     Ok(json!({
         "rate": rate,
         "confirmations": count,
@@ -74,7 +76,8 @@ async fn measure(place: &Place, rate: usize, seconds: usize) -> anyhow::Result<V
             "p95_ms": millis(at(&took, 95)),
             "p99_ms": millis(at(&took, 99)),
         },
-        "cpu_us_total": ratio(total, u64::try_from(count)?, 0),
+        "cpu_us_per_confirmation": by_process,
+        "cpu_us_total": ratio(total, count, 0),
     }))
 }
 

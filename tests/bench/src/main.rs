@@ -88,6 +88,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::Serve { service, arguments } = cli.command {
+        end_with_the_bench();
         return match service.as_str() {
             "billing" => runtime::main_with::<billing::Billing>(arguments),
             "ingestion" => runtime::main_with::<ingestion::Ingestion>(arguments),
@@ -113,6 +114,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The bench holds the other end of standard input and never writes: when it ends, however it ends, so does the service.
+fn end_with_the_bench() {
+    std::thread::spawn(|| {
+        let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(i32::from(ended.is_err()));
+    });
 }
 
 async fn measure(command: Command) -> anyhow::Result<Value> {

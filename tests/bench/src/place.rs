@@ -58,7 +58,7 @@ impl Place {
             let child = Command::new(std::env::current_exe()?)
                 .args(["serve", service, "--", "--config"])
                 .arg(&settings)
-                .stdin(Stdio::null())
+                .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .spawn()?;
             place.children.push(child);

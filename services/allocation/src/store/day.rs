@@ -30,13 +30,13 @@ pub(crate) async fn touched(
 ) -> sqlx::Result<Vec<AccountId>> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "SELECT account_id FROM accounts
-         WHERE partition = $1 AND day = $2 AND calendar = $3 AND ($4::uuid IS NULL OR account_id > $4)
+         WHERE partition = $1 AND day = $2 AND calendar = $3 AND account_id > $4
          ORDER BY account_id LIMIT $5",
     )
     .bind(rows.partition)
     .bind(rows.previous)
     .bind(&rows.calendar)
-    .bind(after.map(|account| account.as_uuid()))
+    .bind(after.map_or(Uuid::nil(), |account| account.as_uuid()))
     .bind(limit)
     .fetch_all(conn)
     .await?;

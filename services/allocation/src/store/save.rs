@@ -1,6 +1,7 @@
-//! What a batch of decisions writes: one statement per table, however many accounts there are.
+//! What a batch of decisions writes: one statement per table, however many accounts there are, sent as one.
 
 use kernel::{AccountId, MessageId, Timestamp};
+use runtime::Bulk;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -34,16 +35,17 @@ macro_rules! columns {
 
 /// Writes everything; `segment` stamps what is appended.
 pub(crate) async fn decided(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
-    accounts(conn, decided).await?;
-    facts(conn, decided, segment).await?;
-    items(conn, decided).await?;
-    funds(conn, decided).await?;
-    allocations(conn, decided, segment).await?;
-    journal(conn, decided, segment).await?;
-    Ok(())
+    let mut bulk = Bulk::default();
+    accounts(&mut bulk, decided);
+    facts(&mut bulk, decided, segment)?;
+    items(&mut bulk, decided);
+    funds(&mut bulk, decided);
+    allocations(&mut bulk, decided, segment)?;
+    journal(&mut bulk, decided, segment);
+    Ok(bulk.run(conn).await?)
 }
 
-async fn accounts(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<()> {
+fn accounts(bulk: &mut Bulk, decided: &[Decided]) {
     columns!(ids: Uuid, credit: i64, facts: i64, allocations: i64, day: i64, day_facts: i64, day_allocations: i64);
     let mut c = Columns::default();
     for Decided { account, .. } in decided {
@@ -55,7 +57,7 @@ async fn accounts(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<
         c.day_facts.push(account.day_facts);
         c.day_allocations.push(account.day_allocations);
     }
-    sqlx::query(
+    bulk.add(
         "UPDATE accounts a
          SET credit_minor = u.credit, facts = u.facts, allocations = u.allocations, day = u.day,
              day_facts = u.day_facts, day_allocations = u.day_allocations
@@ -69,10 +71,7 @@ async fn accounts(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<
     .bind(c.allocations)
     .bind(c.day)
     .bind(c.day_facts)
-    .bind(c.day_allocations)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(c.day_allocations);
 }
 
 /// What a fact is about, besides its account.
@@ -84,7 +83,7 @@ fn subject(body: &Body) -> Result<Uuid, uuid::Error> {
     })
 }
 
-async fn facts(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
+fn facts(bulk: &mut Bulk, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
     columns!(
         account: Uuid, number: i64, partition: i32, calendar: String, creditor: Uuid, currency: &'static str,
         kind: &'static str, subject: Uuid, message: Uuid, on: chrono::NaiveDate, funds: i64, issued: i64, credited: i64,
@@ -120,7 +119,7 @@ async fn facts(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> an
     if c.account.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO facts (account_id, number, partition, calendar, segment, creditor_id, currency, kind, subject_id,
                             message_id, counts_on, funds_minor, issued_minor, credited_minor, body, arrived_at)
          SELECT account_id, number, partition, calendar, $16, creditor_id, currency, kind, subject_id,
@@ -146,13 +145,11 @@ async fn facts(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> an
     .bind(c.credited)
     .bind(c.body)
     .bind(c.at)
-    .bind(segment)
-    .execute(conn)
-    .await?;
+    .bind(segment);
     Ok(())
 }
 
-async fn items(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<()> {
+fn items(bulk: &mut Bulk, decided: &[Decided]) {
     let of = |one: &Decided| {
         one.decision
             .items
@@ -168,37 +165,34 @@ async fn items(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<()>
             .as_ref()
             .is_some_and(|before| before.terms == change.after.terms)
     });
-    settle_items(conn, &settled).await?;
-    write_items(conn, &written).await
+    settle_items(bulk, &settled);
+    write_items(bulk, &written);
 }
 
-async fn settle_items(conn: &mut PgConnection, changes: &[(AccountId, ItemChange)]) -> sqlx::Result<()> {
+fn settle_items(bulk: &mut Bulk, changes: &[(AccountId, ItemChange)]) {
     if changes.is_empty() {
-        return Ok(());
+        return;
     }
     let ids: Vec<Uuid> = changes
         .iter()
         .map(|(_, change)| change.after.terms.item_id.as_uuid())
         .collect();
     let settled: Vec<i64> = changes.iter().map(|(_, change)| change.after.settled_minor).collect();
-    sqlx::query(
+    bulk.add(
         "UPDATE items i SET settled_minor = u.settled, closed = (u.settled = i.charged_minor - i.credited_minor)
          FROM UNNEST($1::uuid[], $2::bigint[]) AS u (item_id, settled) WHERE i.item_id = u.item_id",
     )
     .bind(ids)
-    .bind(settled)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(settled);
 }
 
-async fn write_items(conn: &mut PgConnection, changes: &[(AccountId, ItemChange)]) -> sqlx::Result<()> {
+fn write_items(bulk: &mut Bulk, changes: &[(AccountId, ItemChange)]) {
     columns!(
         item: Uuid, account: Uuid, invoice: Uuid, number: String, instalment: i32, issued: chrono::NaiveDate,
         due: chrono::NaiveDate, charged: i64, credited: i64, settled: i64, closed: bool,
     );
     if changes.is_empty() {
-        return Ok(());
+        return;
     }
     let mut c = Columns::default();
     for (account_id, ItemChange { after, .. }) in changes {
@@ -214,7 +208,7 @@ async fn write_items(conn: &mut PgConnection, changes: &[(AccountId, ItemChange)
         c.settled.push(after.settled_minor);
         c.closed.push(after.open_minor() == 0);
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO items (item_id, account_id, invoice_id, invoice_number, instalment, issued_on, due_on,
                             charged_minor, credited_minor, settled_minor, closed)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::date[], $7::date[],
@@ -234,13 +228,10 @@ async fn write_items(conn: &mut PgConnection, changes: &[(AccountId, ItemChange)
     .bind(c.charged)
     .bind(c.credited)
     .bind(c.settled)
-    .bind(c.closed)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(c.closed);
 }
 
-async fn funds(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<()> {
+fn funds(bulk: &mut Bulk, decided: &[Decided]) {
     let of = |one: &Decided| {
         one.decision
             .funds
@@ -250,33 +241,30 @@ async fn funds(conn: &mut PgConnection, decided: &[Decided]) -> sqlx::Result<()>
     };
     let all: Vec<(AccountId, FundsChange)> = decided.iter().flat_map::<Vec<_>, _>(of).collect();
     let (new, changed): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, change)| change.before.is_none());
-    insert_funds(conn, &new).await?;
+    insert_funds(bulk, &new);
     if changed.is_empty() {
-        return Ok(());
+        return;
     }
     let ids: Vec<Uuid> = changed.iter().map(|(_, change)| change.funds_id.as_uuid()).collect();
     let withdrawn: Vec<i64> = changed.iter().map(|(_, change)| change.after.withdrawn_minor).collect();
     let credit: Vec<i64> = changed.iter().map(|(_, change)| change.after.credit_minor).collect();
-    sqlx::query(
+    bulk.add(
         "UPDATE funds f SET withdrawn_minor = u.withdrawn, credit_minor = u.credit, spent = (u.credit = 0)
          FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[]) AS u (funds_id, withdrawn, credit)
          WHERE f.funds_id = u.funds_id",
     )
     .bind(ids)
     .bind(withdrawn)
-    .bind(credit)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(credit);
 }
 
-async fn insert_funds(conn: &mut PgConnection, changes: &[(AccountId, FundsChange)]) -> sqlx::Result<()> {
+fn insert_funds(bulk: &mut Bulk, changes: &[(AccountId, FundsChange)]) {
     columns!(
         funds: Uuid, payment: Uuid, account: Uuid, value_on: chrono::NaiveDate, assigned: i64, withdrawn: i64,
         credit: i64, spent: bool,
     );
     if changes.is_empty() {
-        return Ok(());
+        return;
     }
     let mut c = Columns::default();
     for (account_id, FundsChange { funds_id, after, .. }) in changes {
@@ -289,7 +277,7 @@ async fn insert_funds(conn: &mut PgConnection, changes: &[(AccountId, FundsChang
         c.credit.push(after.credit_minor);
         c.spent.push(after.credit_minor == 0);
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO funds (funds_id, payment_id, account_id, value_on, assigned_minor, withdrawn_minor, credit_minor, spent)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::bigint[], $6::bigint[], $7::bigint[],
                               $8::boolean[])",
@@ -301,13 +289,10 @@ async fn insert_funds(conn: &mut PgConnection, changes: &[(AccountId, FundsChang
     .bind(c.assigned)
     .bind(c.withdrawn)
     .bind(c.credit)
-    .bind(c.spent)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(c.spent);
 }
 
-async fn allocations(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
+fn allocations(bulk: &mut Bulk, decided: &[Decided], segment: i64) -> anyhow::Result<()> {
     columns!(
         account: Uuid, number: i64, id: Uuid, partition: i32, calendar: String, creditor: Uuid, currency: &'static str,
         funds: Uuid, payment: Uuid, item: Uuid, invoice: Uuid, amount: i64, value_on: chrono::NaiveDate,
@@ -336,7 +321,7 @@ async fn allocations(conn: &mut PgConnection, decided: &[Decided], segment: i64)
     if c.account.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO allocations (account_id, number, allocation_id, partition, calendar, segment, creditor_id, currency,
                                   funds_id, payment_id, item_id, invoice_id, amount_minor, value_on, explanation,
                                   allocated_at)
@@ -362,13 +347,11 @@ async fn allocations(conn: &mut PgConnection, decided: &[Decided], segment: i64)
     .bind(c.value_on)
     .bind(c.explanation)
     .bind(c.at)
-    .bind(segment)
-    .execute(conn)
-    .await?;
+    .bind(segment);
     Ok(())
 }
 
-async fn journal(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> sqlx::Result<()> {
+fn journal(bulk: &mut Bulk, decided: &[Decided], segment: i64) {
     columns!(
         partition: i32, calendar: String, creditor: Uuid, currency: &'static str, account: Uuid, message: Uuid,
         debit: &'static str, credit: &'static str, amount: i64,
@@ -388,9 +371,9 @@ async fn journal(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> 
         }
     }
     if c.partition.is_empty() {
-        return Ok(());
+        return;
     }
-    sqlx::query(
+    bulk.add(
         "INSERT INTO journal_lines (partition, calendar, creditor_id, currency, account_id, message_id, debit, credit,
                                     amount_minor, segment)
          SELECT u.*, $10 FROM UNNEST($1::int[], $2::text[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[],
@@ -405,10 +388,7 @@ async fn journal(conn: &mut PgConnection, decided: &[Decided], segment: i64) -> 
     .bind(c.debit)
     .bind(c.credit)
     .bind(c.amount)
-    .bind(segment)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(segment);
 }
 
 /// Invoices as their messages left them; their items are written by [`decided`].

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kernel::{BusinessDate, CreditorId, Money, PaymentId, SightingId, Timestamp};
-use runtime::{Failure, Tx};
+use runtime::{Bulk, Failure, Tx};
 use uuid::Uuid;
 
 use super::Session;
@@ -197,7 +197,7 @@ pub async fn book_payments(tx: &mut Tx, session: &mut Session, items: &[Incoming
         booked.payments.push(payment);
     }
     deposits::open(tx.conn(), &opened).await?;
-    note_names(tx, items, &looked, &booked.payments).await?;
+    note_names(session.bulk(), items, &looked, &booked.payments);
     claim_twins(tx, session, items, &looked, &twins).await?;
     Ok(booked)
 }
@@ -275,19 +275,18 @@ async fn find_twins(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Resul
         return Ok(twins);
     }
     let ids: Vec<Uuid> = items.iter().map(|item| item.payment_id.as_uuid()).collect();
-    let own = payments::known(tx.conn(), &ids).await?;
-    let before = payments::crossed_before(tx.conn(), &ids).await?;
+    let before = payments::booked_before(tx.conn(), &ids).await?;
     let at_providers = payments::provider_twins(tx.conn(), &by_banks).await?;
     let at_banks = payments::bank_twins(tx.conn(), &by_confirmations).await?;
     let mut used = BTreeSet::new();
     let mut crossed: BTreeMap<Uuid, Uuid> = BTreeMap::new();
     for ((item, looked), twin) in items.iter().zip(looked).zip(&mut twins) {
         let id = item.payment_id.as_uuid();
-        if let Some(payment) = before.get(&id) {
-            *twin = Some(payment.as_uuid());
+        if let Some(payment) = before.crossed.get(&id) {
+            *twin = Some(*payment);
             continue;
         }
-        if own.contains_key(&id) {
+        if before.booked.contains(&id) {
             continue;
         }
         let others = if item.provider.is_some() {
@@ -387,7 +386,7 @@ fn searchable(item: &Incoming, looked: &Looked) -> Searchable {
 }
 
 /// Notes under which provider names each payment may be met again.
-async fn note_names(tx: &mut Tx, items: &[Incoming], looked: &[Looked], booked: &[Uuid]) -> Result<(), Failure> {
+fn note_names(bulk: &mut Bulk, items: &[Incoming], looked: &[Looked], booked: &[Uuid]) {
     let mut mentions = BTreeSet::new();
     let mut orders = BTreeSet::new();
     for ((item, looked), payment) in items.iter().zip(looked).zip(booked) {
@@ -398,9 +397,8 @@ async fn note_names(tx: &mut Tx, items: &[Incoming], looked: &[Looked], booked: 
             mentions.extend(names);
         }
     }
-    payments::add_mentions(tx.conn(), &mentions).await?;
-    payments::add_orders(tx.conn(), &orders).await?;
-    Ok(())
+    payments::add_mentions(bulk, &mentions);
+    payments::add_orders(bulk, &orders);
 }
 
 /// A confirmation of money that the bank brought first: its references may say whose the deposit is.

@@ -183,7 +183,7 @@ pub async fn book_debits(tx: &mut Tx, session: &mut Session, debits: &[Debit]) -
             continue;
         }
         let row = debit.outgoing(segment);
-        OutgoingRow::insert(tx.conn(), std::slice::from_ref(&row)).await?;
+        row.insert_now(tx.conn()).await?;
         session.book.outgoing(&row)?;
         if debit.reversal {
             reversals::keep_unmatched(tx.conn(), &debit.claim()).await?;
@@ -221,7 +221,7 @@ async fn take_back(
         raw_id: claim.raw_id,
         reversed_at: claim.received_at,
     };
-    ReversalRow::insert(tx.conn(), std::slice::from_ref(&reversal)).await?;
+    reversal.insert_now(tx.conn()).await?;
     let open = deposits::lock(tx.conn(), &BTreeSet::from([payment.payment_id])).await?;
     let withdrawals: Vec<WithdrawalRow> = reversals::live_funds(tx.conn(), payment.payment_id)
         .await?
@@ -285,7 +285,7 @@ pub async fn retry_unmatched(tx: &mut Tx, session: &mut Session, calendar: &str)
             raw_id: claim.raw_id,
             booked_at: claim.received_at,
         };
-        OutgoingRow::insert(tx.conn(), std::slice::from_ref(&undone)).await?;
+        undone.insert_now(tx.conn()).await?;
         session.book.outgoing(&undone)?;
         let reversal_id = derived_id("late-reversal", &[&claim.outgoing_id.to_string()]);
         take_back(tx, session, &payment, &claim, reversal_id).await?;

@@ -8,7 +8,7 @@ use contracts::{
     PaymentSighted,
 };
 use kernel::{AccountId, CreditorId, FundsId, InvoiceId, MessageId, PaymentId, SightingId, Timestamp};
-use runtime::{Context, Failure, Tx};
+use runtime::{Bulk, Context, Failure, Tx};
 
 use super::{business_date, calendar, currency, timestamp};
 use crate::domain::identify::Share;
@@ -52,6 +52,7 @@ pub(super) struct By {
 pub struct Session {
     /// The money rows.
     pub book: Book,
+    bulk: Bulk,
     ctx: Context,
     events: Vec<Event>,
     accounts: BTreeSet<AccountId>,
@@ -64,11 +65,17 @@ impl Session {
     pub fn begin(tx: &Tx) -> Self {
         Self {
             book: Book::new(tx.segment()),
+            bulk: Bulk::default(),
             ctx: tx.context().clone(),
             events: Vec::new(),
             accounts: BTreeSet::new(),
             payers: BTreeSet::new(),
         }
+    }
+
+    /// What is written with the money rows and read by nothing before them.
+    pub fn bulk(&mut self) -> &mut Bulk {
+        &mut self.bulk
     }
 
     /// A payment whose row is new, with its first shares.
@@ -262,7 +269,7 @@ impl Session {
     /// # Errors
     /// When the database does not answer.
     pub async fn finish(self, tx: &mut Tx) -> Result<(), Failure> {
-        self.book.save(tx).await?;
+        self.book.save(tx, self.bulk).await?;
         deposits::learn_payers(tx.conn(), &self.payers).await?;
         registry::lock_accounts(tx.conn(), &self.accounts).await?;
         for event in &self.events {

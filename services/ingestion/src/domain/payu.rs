@@ -199,6 +199,14 @@ pub enum Step {
     Contradicts,
 }
 
+impl Step {
+    /// Why the notice is quarantined, where it is.
+    #[must_use]
+    pub fn contradiction(self) -> Option<&'static str> {
+        (self == Self::Contradicts).then_some("contradicts-an-earlier-confirmation")
+    }
+}
+
 /// Final states are monotonic by transaction: approved stays approved, whatever comes later; notices come twice and out of
 /// order. An approval after a decline books: the money is there and PayU signed for it.
 #[must_use]

@@ -1,12 +1,11 @@
 //! What becomes of stored confirmations: the background task books them in batches, right after they were acknowledged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use contracts::PaymentAttemptFailed;
 use kernel::{Money, PaymentId, Timestamp};
 use runtime::{Context, Failure, Scope, Tx};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{PROVIDER, read_form};
@@ -26,7 +25,17 @@ struct Item {
     state: State,
 }
 
+/// Merchant and transaction.
+type Key = (String, String);
+
 impl Item {
+    fn key(&self) -> Key {
+        (
+            self.confirmation.merchant_id.clone(),
+            self.confirmation.transaction_id.clone(),
+        )
+    }
+
     fn own_payment(&self) -> PaymentId {
         PaymentId::derive(
             PROVIDER,
@@ -53,7 +62,7 @@ pub async fn process(ctx: &Context, limit: i64) -> Result<usize, Failure> {
     let count = waiting.len();
     let now = ctx.now();
     let mut collectors: HashMap<String, Option<Arc<Collector>>> = HashMap::new();
-    let mut items = Vec::with_capacity(count);
+    let (mut items, mut finished) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (raw, body) in waiting {
         let confirmation = read_form(&body);
         let merchant = confirmation.merchant_id.clone();
@@ -68,21 +77,12 @@ pub async fn process(ctx: &Context, limit: i64) -> Result<usize, Failure> {
             .is_some_and(|merchant| merchant.books_test_transactions);
         match checked(raw.clone(), confirmation, collector, books_tests) {
             Ok(item) => items.push(item),
-            Err(reason) => {
-                raw::set_state(
-                    tx.conn(),
-                    raw.raw_id,
-                    "quarantined",
-                    Some(reason),
-                    &json!([]),
-                    now.utc(),
-                )
-                .await?
-            }
+            Err(reason) => finished.push((raw.raw_id, Some(reason))),
         }
     }
     let mut session = Session::begin(&tx);
-    book(&mut tx, &mut session, items, now).await?;
+    book(&mut tx, &mut session, items, &mut finished, now).await?;
+    raw::finish(session.bulk(), &finished, now.utc());
     session.finish(&mut tx).await?;
     tx.commit().await?;
     Ok(count)
@@ -122,34 +122,30 @@ fn checked(
     })
 }
 
-async fn book(tx: &mut Tx, session: &mut Session, items: Vec<Item>, now: Timestamp) -> Result<(), Failure> {
-    let mut known: HashMap<(String, String), Option<(State, Money)>> = HashMap::new();
+/// Books what is new of the items, in their order, and says of each how it ended.
+async fn book(
+    tx: &mut Tx,
+    session: &mut Session,
+    items: Vec<Item>,
+    finished: &mut Vec<(Uuid, Option<&'static str>)>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let mut known = known(tx, &items).await?;
+    let mut transactions: BTreeMap<Key, Transaction> = BTreeMap::new();
     let mut to_book: Vec<Item> = Vec::new();
     for item in items {
-        let key = (
-            item.confirmation.merchant_id.clone(),
-            item.confirmation.transaction_id.clone(),
-        );
-        if !known.contains_key(&key) {
-            let before = payu::lock(tx.conn(), &key.0, &key.1).await?;
-            known.insert(key.clone(), before);
+        let key = item.key();
+        let step = step(known.get(&key).copied(), item.state, item.money);
+        finished.push((item.raw.raw_id, step.contradiction()));
+        if step == Step::Fail {
+            session.attempt_failed(failed(&item)?);
+            let failed = transaction(&item, item.own_payment().as_uuid(), None, now);
+            transactions.insert(key.clone(), failed);
         }
-        let before = known.get(&key).copied().flatten();
-        let (state, reason) = match step(before, item.state, item.money) {
-            Step::Contradicts => ("quarantined", Some("contradicts-an-earlier-confirmation")),
-            Step::Nothing => ("done", None),
-            Step::Fail => {
-                session.attempt_failed(failed(&item)?);
-                payu::put(tx.conn(), &transaction(&item, item.own_payment().as_uuid(), now), None).await?;
-                ("done", None)
-            }
-            Step::Book => ("done", None),
-        };
-        raw::set_state(tx.conn(), item.raw.raw_id, state, reason, &json!([]), now.utc()).await?;
-        if matches!(step(before, item.state, item.money), Step::Book | Step::Fail) {
-            known.insert(key, Some((item.state, item.money)));
+        if matches!(step, Step::Book | Step::Fail) {
+            known.insert(key, (item.state, item.money));
         }
-        if step(before, item.state, item.money) == Step::Book {
+        if step == Step::Book {
             to_book.push(item);
         }
     }
@@ -158,12 +154,29 @@ async fn book(tx: &mut Tx, session: &mut Session, items: Vec<Item>, now: Timesta
     for (item, payment) in to_book.iter().zip(booked.payments) {
         // A payment that is not the transaction's own was brought by the bank before.
         let bank_entry = (payment != item.own_payment().as_uuid()).then_some(payment);
-        payu::put(tx.conn(), &transaction(item, payment, now), bank_entry).await?;
+        transactions.insert(item.key(), transaction(item, payment, bank_entry, now));
     }
+    payu::put(session.bulk(), transactions.values());
     Ok(())
 }
 
-fn transaction(item: &Item, payment_id: Uuid, now: Timestamp) -> Transaction {
+/// What PayU said before of the transactions at hand, their rows locked.
+async fn known(tx: &mut Tx, items: &[Item]) -> Result<BTreeMap<Key, (State, Money)>, Failure> {
+    let mut by_merchant: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for Item { confirmation, .. } in items {
+        let of_merchant = by_merchant.entry(&confirmation.merchant_id).or_default();
+        of_merchant.insert(&confirmation.transaction_id);
+    }
+    let mut known = BTreeMap::new();
+    for (merchant, transactions) in by_merchant {
+        for (transaction, before) in payu::lock(tx.conn(), merchant, &transactions).await? {
+            known.insert((merchant.to_owned(), transaction), before);
+        }
+    }
+    Ok(known)
+}
+
+fn transaction(item: &Item, payment_id: Uuid, bank_entry_id: Option<Uuid>, now: Timestamp) -> Transaction {
     Transaction {
         merchant_id: item.confirmation.merchant_id.clone(),
         transaction_id: item.confirmation.transaction_id.clone(),
@@ -172,6 +185,7 @@ fn transaction(item: &Item, payment_id: Uuid, now: Timestamp) -> Transaction {
         state: item.state,
         money: item.money,
         payment_id,
+        bank_entry_id,
         raw_id: item.raw.raw_id,
         updated_at: now.utc(),
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kernel::{CreditorId, Currency};
-use runtime::{Failure, Tx, digest};
+use runtime::{Bulk, Failure, Tx, digest};
 use uuid::Uuid;
 
 use super::derived_id;
@@ -328,23 +328,28 @@ impl Book {
     /// # Errors
     /// When the database does not answer, or a row is there already.
     pub async fn insert_rows(&mut self, tx: &mut Tx) -> Result<(), Failure> {
-        let conn = tx.conn();
-        SightingRow::insert(conn, &std::mem::take(&mut self.sightings)).await?;
-        FundsRow::insert(conn, &std::mem::take(&mut self.funds)).await?;
-        WithdrawalRow::insert(conn, &std::mem::take(&mut self.withdrawals)).await?;
-        DepositMoveRow::insert(conn, &std::mem::take(&mut self.moves)).await?;
-        LineRow::insert(conn, &std::mem::take(&mut self.lines)).await?;
-        Ok(())
+        let mut bulk = Bulk::default();
+        self.rows_into(&mut bulk);
+        Ok(bulk.run(tx.conn()).await?)
     }
 
-    /// Inserts everything that was not inserted yet, then sums and digests.
+    /// Moves the rows so far into a bulk.
+    fn rows_into(&mut self, bulk: &mut Bulk) {
+        SightingRow::insert(bulk, &std::mem::take(&mut self.sightings));
+        FundsRow::insert(bulk, &std::mem::take(&mut self.funds));
+        WithdrawalRow::insert(bulk, &std::mem::take(&mut self.withdrawals));
+        DepositMoveRow::insert(bulk, &std::mem::take(&mut self.moves));
+        LineRow::insert(bulk, &std::mem::take(&mut self.lines));
+    }
+
+    /// Inserts everything that was not inserted yet, with sums and digests and what else the bulk holds.
     ///
     /// # Errors
     /// When the database does not answer, or a row is there already.
-    pub async fn save(mut self, tx: &mut Tx) -> Result<(), Failure> {
-        self.insert_rows(tx).await?;
-        super::day::add_sums(tx.conn(), self.segment, &self.sums).await?;
-        super::day::add_digests(tx.conn(), self.segment, &self.digests).await?;
-        Ok(())
+    pub async fn save(mut self, tx: &mut Tx, mut bulk: Bulk) -> Result<(), Failure> {
+        self.rows_into(&mut bulk);
+        super::day::add_sums(&mut bulk, self.segment, &self.sums);
+        super::day::add_digests(&mut bulk, self.segment, &self.digests);
+        Ok(bulk.run(tx.conn()).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use kernel::{BusinessDate, CreditorId, Currency, HolidayCalendar, Jurisdiction};
-use runtime::{Day, Failure, digest};
+use runtime::{Bulk, Day, Failure, digest};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -12,56 +12,44 @@ use crate::domain::coverage;
 use crate::domain::ledger::Sums;
 
 /// Appends the sums of one transaction.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn add_sums(conn: &mut PgConnection, segment: i64, sums: &Sums) -> Result<(), sqlx::Error> {
+pub fn add_sums(bulk: &mut Bulk, segment: i64, sums: &Sums) {
     if sums.0.is_empty() {
-        return Ok(());
+        return;
     }
     let keys: Vec<_> = sums.0.keys().collect();
     let values: Vec<_> = sums.0.values().collect();
-    sqlx::query(
+    bulk.add(
         "INSERT INTO day_sum (calendar, segment, creditor_id, scope, partition_no, currency, name, journal, amount_minor, credit_minor, lines)
          SELECT c, $2, i, s, p, u, n, j, a, r, l
          FROM UNNEST($1::text[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::text[], $8::bool[], $9::bigint[], $10::bigint[], $11::bigint[])
               AS t(c, i, s, p, u, n, j, a, r, l)",
     )
-    .bind(keys.iter().map(|key| key.calendar.clone()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.calendar.as_str()).collect::<Vec<_>>())
     .bind(segment)
     .bind(keys.iter().map(|key| key.creditor_id.as_uuid()).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.scope.clone()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.scope.as_str()).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.partition).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.currency.code().to_owned()).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.currency.code()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.name).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.journal).collect::<Vec<_>>())
     .bind(values.iter().map(|sum| sum.amount_minor).collect::<Vec<_>>())
     .bind(values.iter().map(|sum| sum.credit_minor).collect::<Vec<_>>())
-    .bind(values.iter().map(|sum| sum.count).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(values.iter().map(|sum| sum.count).collect::<Vec<_>>());
 }
 
 /// Appends the digests of one transaction, one per calendar.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn add_digests(
-    conn: &mut PgConnection,
-    segment: i64,
-    digests: &BTreeMap<String, (i64, [u8; 32])>,
-) -> Result<(), sqlx::Error> {
-    for (calendar, (rows, sum)) in digests {
-        sqlx::query("INSERT INTO day_digest (calendar, segment, rows, digest) VALUES ($1, $2, $3, $4)")
-            .bind(calendar)
-            .bind(segment)
-            .bind(rows)
-            .bind(sum.as_slice())
-            .execute(&mut *conn)
-            .await?;
+pub fn add_digests(bulk: &mut Bulk, segment: i64, digests: &BTreeMap<String, (i64, [u8; 32])>) {
+    if digests.is_empty() {
+        return;
     }
-    Ok(())
+    bulk.add(
+        "INSERT INTO day_digest (calendar, segment, rows, digest)
+         SELECT c, $2, r, d FROM UNNEST($1::text[], $3::bigint[], $4::bytea[]) AS t(c, r, d)",
+    )
+    .bind(digests.keys().map(String::as_str).collect::<Vec<_>>())
+    .bind(segment)
+    .bind(digests.values().map(|(rows, _)| *rows).collect::<Vec<_>>())
+    .bind(digests.values().map(|(_, sum)| sum.as_slice()).collect::<Vec<_>>());
 }
 
 /// One sum of a day.

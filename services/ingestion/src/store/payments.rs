@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use kernel::{CreditorId, PaymentId};
+use kernel::CreditorId;
+use runtime::Bulk;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -25,32 +26,29 @@ pub async fn known(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid
 }
 
 /// Notes texts of bank payments that may name a provider's order or transaction.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn add_mentions(conn: &mut PgConnection, mentions: &BTreeSet<(i64, Uuid)>) -> Result<(), sqlx::Error> {
-    insert_pairs(conn, "INSERT INTO provider_mention (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING", mentions).await
+pub fn add_mentions(bulk: &mut Bulk, mentions: &BTreeSet<(i64, Uuid)>) {
+    add_pairs(
+        bulk,
+        "INSERT INTO provider_mention (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING",
+        mentions,
+    );
 }
 
 /// Notes orders and transactions of approved provider payments.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn add_orders(conn: &mut PgConnection, orders: &BTreeSet<(i64, Uuid)>) -> Result<(), sqlx::Error> {
-    insert_pairs(conn, "INSERT INTO provider_order (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING", orders).await
+pub fn add_orders(bulk: &mut Bulk, orders: &BTreeSet<(i64, Uuid)>) {
+    add_pairs(
+        bulk,
+        "INSERT INTO provider_order (token_hash, payment_id) SELECT * FROM UNNEST($1::bigint[], $2::uuid[]) ON CONFLICT DO NOTHING",
+        orders,
+    );
 }
 
-async fn insert_pairs(
-    conn: &mut PgConnection,
-    sql: &'static str,
-    pairs: &BTreeSet<(i64, Uuid)>,
-) -> Result<(), sqlx::Error> {
+fn add_pairs(bulk: &mut Bulk, sql: &'static str, pairs: &BTreeSet<(i64, Uuid)>) {
     if pairs.is_empty() {
-        return Ok(());
+        return;
     }
     let (hashes, ids): (Vec<i64>, Vec<Uuid>) = pairs.iter().copied().unzip();
-    sqlx::query(sql).bind(hashes).bind(ids).execute(conn).await?;
-    Ok(())
+    bulk.add(sql).bind(hashes).bind(ids);
 }
 
 /// A payment of the other channel that may be the same money.
@@ -100,8 +98,10 @@ pub async fn bank_twins(conn: &mut PgConnection, hashes: &[i64]) -> Result<Vec<T
     }
     sqlx::query_as(
         "SELECT m.token_hash, m.payment_id, p.creditor_id, p.currency, p.amount_minor
-         FROM provider_mention m JOIN payment p ON p.payment_id = m.payment_id
-         WHERE m.token_hash = ANY($1) AND p.kind = 'payment' AND NOT EXISTS (SELECT FROM payu_transaction t WHERE t.payment_id = m.payment_id)
+         FROM (SELECT token_hash, payment_id FROM provider_mention WHERE token_hash = ANY($1) OFFSET 0) m
+         CROSS JOIN LATERAL (SELECT creditor_id, currency, amount_minor, kind, value_on
+                             FROM payment WHERE payment_id = m.payment_id OFFSET 0) p
+         WHERE p.kind = 'payment' AND NOT EXISTS (SELECT FROM payu_transaction t WHERE t.payment_id = m.payment_id)
          ORDER BY p.value_on, m.payment_id",
     )
     .bind(hashes)
@@ -129,23 +129,38 @@ pub async fn cross(conn: &mut PgConnection, crossed: &BTreeMap<Uuid, Uuid>) -> R
     Ok(done.into_iter().collect())
 }
 
-/// Which of these bank entries were taken for a provider's payment before: a statement sent again must find the same.
+/// What was booked before.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Ids that are payments.
+    pub booked: BTreeSet<Uuid>,
+    /// Bank entries that were taken for a provider's payment, and for which: a statement sent again must find the same.
+    pub crossed: HashMap<Uuid, Uuid>,
+}
+
+/// What was booked before under these ids of money.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn crossed_before(
-    conn: &mut PgConnection,
-    entries: &[Uuid],
-) -> Result<HashMap<Uuid, PaymentId>, sqlx::Error> {
-    let rows: Vec<(Uuid, Uuid)> =
-        sqlx::query_as("SELECT bank_entry_id, payment_id FROM payu_transaction WHERE bank_entry_id = ANY($1)")
-            .bind(entries)
-            .fetch_all(conn)
-            .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(entry, payment)| (entry, PaymentId::from_uuid(payment)))
-        .collect())
+pub async fn booked_before(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Before, sqlx::Error> {
+    let rows: Vec<(Uuid, bool, Option<Uuid>)> = sqlx::query_as(
+        "SELECT u.id, EXISTS (SELECT FROM payment WHERE payment_id = u.id),
+                (SELECT payment_id FROM payu_transaction WHERE bank_entry_id = u.id)
+         FROM UNNEST($1::uuid[]) AS u (id)",
+    )
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    let mut before = Before::default();
+    for (id, booked, crossed) in rows {
+        if booked {
+            before.booked.insert(id);
+        }
+        if let Some(payment) = crossed {
+            before.crossed.insert(id, payment);
+        }
+    }
+    Ok(before)
 }
 
 /// An entry that was shown as pending.

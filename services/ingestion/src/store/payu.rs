@@ -1,7 +1,10 @@
 //! PayU transactions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use kernel::{CreditorId, Currency, Money};
+use runtime::Bulk;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -24,65 +27,67 @@ pub struct Transaction {
     pub money: Money,
     /// The payment that it is or would be.
     pub payment_id: Uuid,
+    /// The bank entry that brought the money before, where one did.
+    pub bank_entry_id: Option<Uuid>,
     /// The raw bytes that said so first.
     pub raw_id: Uuid,
     /// When.
     pub updated_at: DateTime<Utc>,
 }
 
-/// State and money of a transaction, its row locked.
+/// State and money of those of a merchant's transactions that are known, their rows locked in order.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn lock(
     conn: &mut PgConnection,
     merchant: &str,
-    transaction: &str,
-) -> Result<Option<(State, Money)>, sqlx::Error> {
-    let row: Option<(String, String, i64)> = sqlx::query_as(
-        "SELECT state, currency, amount_minor FROM payu_transaction WHERE merchant_id = $1 AND transaction_id = $2 FOR UPDATE",
+    transactions: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, (State, Money)>, sqlx::Error> {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "SELECT transaction_id, state, currency, amount_minor FROM payu_transaction
+         WHERE merchant_id = $1 AND transaction_id = ANY($2) ORDER BY transaction_id FOR UPDATE",
     )
     .bind(merchant)
-    .bind(transaction)
-    .fetch_optional(conn)
+    .bind(transactions.iter().copied().collect::<Vec<_>>())
+    .fetch_all(conn)
     .await?;
-    let Some((state, currency, minor)) = row else {
-        return Ok(None);
-    };
-    let currency = Currency::parse(&currency).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(State::parse(&state).map(|state| (state, Money::new(minor, currency))))
+    let mut known = BTreeMap::new();
+    for (transaction, state, currency, minor) in rows {
+        let currency = Currency::parse(&currency).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        if let Some(state) = State::parse(&state) {
+            known.insert(transaction, (state, Money::new(minor, currency)));
+        }
+    }
+    Ok(known)
 }
 
-/// Puts a transaction in its new state; `bank_entry_id` where a bank entry brought the money before. Of two inserts at
-/// once the second fails and is tried again.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn put(
-    conn: &mut PgConnection,
-    transaction: &Transaction,
-    bank_entry_id: Option<Uuid>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// Puts transactions in their new states, each one once. An approved one stays as it is.
+pub fn put<'a>(bulk: &mut Bulk, transactions: impl Iterator<Item = &'a Transaction>) {
+    let all: Vec<&Transaction> = transactions.collect();
+    if all.is_empty() {
+        return;
+    }
+    bulk.add(
         "INSERT INTO payu_transaction (merchant_id, transaction_id, order_id, creditor_id, state, currency, amount_minor, payment_id,
                                        bank_entry_id, raw_id, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::uuid[],
+                              $9::uuid[], $10::uuid[], $11::timestamptz[])
          ON CONFLICT (merchant_id, transaction_id) DO UPDATE
-         SET state = $5, currency = $6, amount_minor = $7, payment_id = $8, bank_entry_id = $9, raw_id = $10, updated_at = $11
+         SET state = excluded.state, currency = excluded.currency, amount_minor = excluded.amount_minor,
+             payment_id = excluded.payment_id, bank_entry_id = excluded.bank_entry_id, raw_id = excluded.raw_id,
+             updated_at = excluded.updated_at
          WHERE payu_transaction.state <> 'APPROVED'",
     )
-    .bind(&transaction.merchant_id)
-    .bind(&transaction.transaction_id)
-    .bind(&transaction.order_id)
-    .bind(transaction.creditor_id.as_uuid())
-    .bind(transaction.state.word())
-    .bind(transaction.money.currency().code())
-    .bind(transaction.money.minor())
-    .bind(transaction.payment_id)
-    .bind(bank_entry_id)
-    .bind(transaction.raw_id)
-    .bind(transaction.updated_at)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(all.iter().map(|one| one.merchant_id.as_str()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.transaction_id.as_str()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.order_id.as_str()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.creditor_id.as_uuid()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.state.word()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.money.currency().code()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.money.minor()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.payment_id).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.bank_entry_id).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.raw_id).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.updated_at).collect::<Vec<_>>());
 }

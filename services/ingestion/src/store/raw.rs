@@ -1,7 +1,7 @@
 //! Raw bytes and how far they are processed.
 
 use chrono::{DateTime, Utc};
-use runtime::{Context, Failure};
+use runtime::{Bulk, Context, Failure};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -230,6 +230,21 @@ pub async fn set_state(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Finishes items, each one once: `done`, or quarantined for this reason.
+pub fn finish(bulk: &mut Bulk, items: &[(Uuid, Option<&'static str>)], at: DateTime<Utc>) {
+    if items.is_empty() {
+        return;
+    }
+    bulk.add(
+        "UPDATE raw SET state = CASE WHEN u.why IS NULL THEN 'done' ELSE 'quarantined' END, reason = u.why, problems = '[]',
+             half_booked = false, finished_at = $3, leased_until = NULL
+         FROM UNNEST($1::uuid[], $2::text[]) AS u (id, why) WHERE raw.raw_id = u.id",
+    )
+    .bind(items.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    .bind(items.iter().map(|(_, why)| *why).collect::<Vec<_>>())
+    .bind(at);
 }
 
 /// A part of the file is booked and a part is not.

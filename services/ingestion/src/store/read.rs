@@ -272,7 +272,7 @@ pub async fn open_deposits(
          FROM deposit d JOIN creditor c USING (creditor_id)
          LEFT JOIN LATERAL (SELECT remittance, payer_name FROM sighting WHERE payment_id = d.payment_id ORDER BY first DESC LIMIT 1) s ON true
          WHERE d.remaining_minor > 0 AND ($1::text[] IS NULL OR c.code = ANY($1)) AND ($2::text IS NULL OR d.kind = $2)
-           AND ($3::date IS NULL OR (d.value_on, d.payment_id) > ($3, $4))
+           AND (d.value_on, d.payment_id) > (coalesce($3, '-infinity'::date), coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid))
          ORDER BY d.value_on, d.payment_id LIMIT $5",
     )
     .bind(filter.creditors)

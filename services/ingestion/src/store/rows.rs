@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use runtime::Bulk;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
@@ -39,6 +40,50 @@ impl<T: Canonical> Canonical for Option<T> {
             Some(value) => value.write(text),
             None => text.push('~'),
         }
+    }
+}
+
+/// A column's value as it is bound: texts are lent, not copied.
+trait Lent {
+    /// What PostgreSQL takes.
+    type As<'a>
+    where
+        Self: 'a;
+
+    /// Lends it.
+    fn lend(&self) -> Self::As<'_>;
+}
+
+macro_rules! lent_copies {
+    ($($kind:ty),*) => {$(
+        impl Lent for $kind {
+            type As<'a> = $kind;
+
+            fn lend(&self) -> $kind {
+                *self
+            }
+        }
+    )*};
+}
+
+lent_copies!(Uuid, i32, i64, bool, NaiveDate, DateTime<Utc>);
+
+impl Lent for String {
+    type As<'a> = &'a str;
+
+    fn lend(&self) -> &str {
+        self
+    }
+}
+
+impl<T: Lent> Lent for Option<T> {
+    type As<'a>
+        = Option<T::As<'a>>
+    where
+        T: 'a;
+
+    fn lend(&self) -> Option<T::As<'_>> {
+        self.as_ref().map(T::lend)
     }
 }
 
@@ -87,27 +132,30 @@ macro_rules! rows {
                 format!("INSERT INTO {} ({}) SELECT * FROM UNNEST({}) {suffix}", $table, names.join(", "), places.join(", "))
             }
 
-            /// Inserts all rows.
+            /// Inserts all rows with the rest of the bulk.
+            pub fn insert(bulk: &mut Bulk, rows: &[Self]) {
+                static SQL: LazyLock<String> = LazyLock::new(|| $name::insert_sql(""));
+                if !rows.is_empty() {
+                    bulk.add(SQL.as_str())
+                        $(.bind(rows.iter().map(|row| row.$field.lend()).collect::<Vec<_>>()))*
+                        $($(.bind(rows.iter().map(|row| row.$private.lend()).collect::<Vec<_>>()))*)?;
+                }
+            }
+
+            /// Inserts this row at once: what is asked next must see it.
             ///
             /// # Errors
-            /// When the database does not answer, or a row breaks a constraint.
-            pub async fn insert(conn: &mut PgConnection, rows: &[Self]) -> Result<(), sqlx::Error> {
-                static SQL: LazyLock<String> = LazyLock::new(|| $name::insert_sql(""));
-                if rows.is_empty() {
-                    return Ok(());
-                }
-                sqlx::query(AssertSqlSafe(SQL.as_str()))
-                    $(.bind(rows.iter().map(|row| row.$field.clone()).collect::<Vec<$kind>>()))*
-                    $($(.bind(rows.iter().map(|row| row.$private.clone()).collect::<Vec<$private_kind>>()))*)?
-                    .execute(conn)
-                    .await?;
-                Ok(())
+            /// When the database does not answer, or the row breaks a constraint.
+            pub async fn insert_now(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+                let mut bulk = Bulk::default();
+                Self::insert(&mut bulk, std::slice::from_ref(self));
+                bulk.run(conn).await
             }
 
             /// Inserts the rows that are new by their primary key; gives the keys of those, by the first column.
             ///
             /// # Errors
-            /// As [`Self::insert`].
+            /// When the database does not answer, or a row breaks a constraint.
             pub async fn insert_new(conn: &mut PgConnection, rows: &[Self]) -> Result<Vec<Uuid>, sqlx::Error> {
                 static SQL: LazyLock<String> = LazyLock::new(|| {
                     let key = [$(stringify!($field),)*].first().copied().unwrap_or_default();
@@ -117,8 +165,8 @@ macro_rules! rows {
                     return Ok(Vec::new());
                 }
                 sqlx::query_scalar(AssertSqlSafe(SQL.as_str()))
-                    $(.bind(rows.iter().map(|row| row.$field.clone()).collect::<Vec<$kind>>()))*
-                    $($(.bind(rows.iter().map(|row| row.$private.clone()).collect::<Vec<$private_kind>>()))*)?
+                    $(.bind(rows.iter().map(|row| row.$field.lend()).collect::<Vec<_>>()))*
+                    $($(.bind(rows.iter().map(|row| row.$private.lend()).collect::<Vec<_>>()))*)?
                     .fetch_all(conn)
                     .await
             }
