@@ -106,4 +106,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "pages",
         sql: include_str!("../migrations/0004_pages.sql"),
     },
+    Migration {
+        version: 20,
+        name: "confirmations",
+        sql: include_str!("../migrations/0020_confirmations.sql"),
+    },
 ];

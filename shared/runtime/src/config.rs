@@ -209,6 +209,9 @@ pub struct WorkerConfig {
     pub retry_max_ms: u64,
     /// Rows that the relay publishes before it awaits their delivery.
     pub relay_batch_max: usize,
+    /// After a small batch, how long the next one gathers: each costs the same few statements and requests, however little is in
+    /// it. 0: it does not. A message that comes alone never waits for it.
+    pub gather_ms: u64,
     /// How long the relay sleeps when nobody wakes it.
     pub relay_sleep_ms: u64,
     /// Losses between database and Kafka that a person has accepted, each as the refusal to start names it. Normally empty.
@@ -228,6 +231,7 @@ impl Default for WorkerConfig {
             retry_min_ms: 100,
             retry_max_ms: 10_000,
             relay_batch_max: 4_000,
+            gather_ms: 2,
             relay_sleep_ms: 1_000,
             accepted_losses: Vec::new(),
             stop_timeout_ms: 20_000,

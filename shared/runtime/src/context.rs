@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use contracts::MessageKey;
 use kernel::Timestamp;
@@ -140,6 +141,16 @@ impl Context {
     pub fn wake(&self, name: &'static str) -> Arc<Notify> {
         let mut wakes = self.0.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(wakes.entry(name).or_default())
+    }
+
+    /// After a batch of so many: where they were few, the next batch gathers for a moment (`worker.gather_ms`), because each costs
+    /// the same statements and requests, however little is in it.
+    pub async fn gather(&self, handled: usize) {
+        const FEW: usize = 100;
+        let pause = self.settings().worker.gather_ms;
+        if (1..FEW).contains(&handled) && pause > 0 {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
     }
 
     /// Stops here when a test asks for a crash at this point.

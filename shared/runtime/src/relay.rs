@@ -48,9 +48,12 @@ pub(crate) async fn run(
         instance,
         producer: None,
         renewed: None,
+        published: 0,
     };
     while !stop.is_cancelled() {
-        match relay.turn().await {
+        let turned = relay.turn().await;
+        ctx.gather(std::mem::take(&mut relay.published)).await;
+        match turned {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
@@ -86,6 +89,8 @@ struct Relay {
     producer: Option<Producer>,
     /// When the lease was last proven ours.
     renewed: Option<tokio::time::Instant>,
+    /// Rows of the last turn.
+    published: usize,
 }
 
 impl Relay {
@@ -110,6 +115,7 @@ impl Relay {
             .into());
         }
         let more = rows.len() == limit;
+        self.published = rows.len();
         let offsets = self.publish(&rows).await?;
         self.ctx.point("relay.produced").await;
         forget(self.ctx.pool(), &rows, &offsets).await?;

@@ -66,6 +66,8 @@ pub(crate) struct Worker {
     /// Topics of which a batch has ended well in this epoch.
     probed: BTreeSet<&'static str>,
     failures: u32,
+    /// Records of the last batch.
+    handled: usize,
     /// The topic taken last, by its place among the inputs, and how often in a row.
     last_topic: (usize, u32),
 }
@@ -99,6 +101,7 @@ impl Worker {
             careful: BTreeMap::new(),
             probed: BTreeSet::new(),
             failures: 0,
+            handled: 0,
             last_topic: (0, 0),
         }
     }
@@ -117,6 +120,7 @@ impl Worker {
                 Ok(Turn::Worked) => {
                     loaded = true;
                     self.failures = 0;
+                    self.ctx.gather(std::mem::take(&mut self.handled)).await;
                 }
                 Ok(Turn::Idle) => {
                     self.failures = 0;
@@ -339,6 +343,7 @@ impl Worker {
                 (result, Taken::Marker(record))
             }
             Taken::Batch(records) => {
+                self.handled = records.len();
                 let result = self.batch(topic, &records, expected).await;
                 (result, Taken::Batch(records))
             }

@@ -100,6 +100,7 @@ pub fn webhooks(ctx: Context, stop: CancellationToken) -> BoxFuture<'static, any
             let worked = match payu::process(&ctx, limit).await {
                 Ok(count) => {
                     careful = careful.saturating_sub(1);
+                    ctx.gather(count).await;
                     count > 0
                 }
                 Err(failure) => {

@@ -144,9 +144,9 @@ pub struct Before {
 /// When the database does not answer.
 pub async fn booked_before(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Before, sqlx::Error> {
     let rows: Vec<(Uuid, bool, Option<Uuid>)> = sqlx::query_as(
-        "SELECT u.id, EXISTS (SELECT FROM payment WHERE payment_id = u.id),
-                (SELECT payment_id FROM payu_transaction WHERE bank_entry_id = u.id)
-         FROM UNNEST($1::uuid[]) AS u (id)",
+        "SELECT u.id, p.booked IS NOT NULL, t.payment_id FROM UNNEST($1::uuid[]) AS u (id)
+         LEFT JOIN LATERAL (SELECT true AS booked FROM payment WHERE payment_id = u.id OFFSET 0) p ON true
+         LEFT JOIN LATERAL (SELECT payment_id FROM payu_transaction WHERE bank_entry_id = u.id OFFSET 0) t ON true",
     )
     .bind(ids)
     .fetch_all(conn)

@@ -45,8 +45,9 @@ pub async fn lock(
     transactions: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, (State, Money)>, sqlx::Error> {
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT transaction_id, state, currency, amount_minor FROM payu_transaction
-         WHERE merchant_id = $1 AND transaction_id = ANY($2) ORDER BY transaction_id FOR UPDATE",
+        "SELECT t.transaction_id, t.state, t.currency, t.amount_minor FROM UNNEST($2::text[]) AS u (id)
+         CROSS JOIN LATERAL (SELECT transaction_id, state, currency, amount_minor FROM payu_transaction
+                             WHERE merchant_id = $1 AND transaction_id = u.id FOR UPDATE) t",
     )
     .bind(merchant)
     .bind(transactions.iter().copied().collect::<Vec<_>>())

@@ -181,9 +181,7 @@ pub async fn lock_webhooks(conn: &mut PgConnection, limit: i64) -> Result<Vec<(R
         body: Option<Vec<u8>>,
     }
     let rows: Vec<WithBody> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS}, body FROM raw WHERE state = 'received' AND source <> 'statement'
-           AND (leased_until IS NULL OR leased_until < clock_timestamp())
-         ORDER BY received_at, raw_id LIMIT $1 FOR UPDATE SKIP LOCKED"
+        "SELECT {COLUMNS}, body FROM open_confirmations($1)"
     )))
     .bind(limit)
     .fetch_all(conn)

@@ -166,6 +166,7 @@ impl WorkerConfig {
             1,
             10_000,
         );
+        between(&mut problems, "worker.gather_ms", self.gather_ms, 0, 1_000);
         between(&mut problems, "worker.relay_sleep_ms", self.relay_sleep_ms, 10, 60_000);
         between(
             &mut problems,
