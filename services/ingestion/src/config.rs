@@ -1,5 +1,6 @@
 //! Settings of ingestion.
 
+pub mod sftp;
 pub mod source;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::SettlementRule;
 use crate::payu::Algorithm;
+pub use sftp::{After, Sftp};
 pub use source::{MapSetting, Source};
 
 /// Settings of ingestion. Every one has a default; without merchants no webhook is open.
@@ -27,6 +29,8 @@ pub struct Config {
     pub max_attempts: i32,
     /// Folders that are watched for statement files.
     pub folders: Vec<Folder>,
+    /// Directories on banks' servers from which statement files are pulled.
+    pub sftp: Vec<Sftp>,
     /// How the files of a bank account, or of a report, are read.
     pub sources: Vec<Source>,
     /// PayU LatAm merchants whose confirmations are taken.
@@ -46,6 +50,7 @@ impl Default for Config {
             chunk_entries: 2_000,
             max_attempts: 5,
             folders: Vec::new(),
+            sftp: Vec::new(),
             sources: Vec::new(),
             payu_latam: Vec::new(),
             settlement: Settlement::default(),
@@ -58,8 +63,8 @@ impl Default for Config {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {
-    /// Where files appear, by atomic rename or by growing; names that begin with a dot or end in `.part` or `.tmp` are
-    /// passed over.
+    /// Where files appear, by atomic rename or by growing; names that begin with a dot or end in `.part`, `.tmp` or
+    /// `.filepart` are passed over.
     pub path: PathBuf,
     /// How often it is looked at; a file is taken when its size and time stand still between two looks.
     #[serde(default = "default_poll_millis")]
@@ -133,6 +138,7 @@ impl Config {
             anyhow::ensure!(same == 1, "payu_latam {id} is there {same} times");
         }
         self.check_sources()?;
+        self.check_pulls()?;
         anyhow::ensure!(self.chunk_entries > 0, "chunk_entries must be at least 1");
         anyhow::ensure!(self.max_attempts > 0, "max_attempts must be at least 1");
         Ok(())
@@ -160,6 +166,21 @@ impl Config {
             anyhow::ensure!(
                 folder.source.as_ref().is_none_or(known),
                 "folders {path}: its source is not one of the sources"
+            );
+        }
+        Ok(())
+    }
+
+    fn check_pulls(&self) -> anyhow::Result<()> {
+        for pull in &self.sftp {
+            let name = &pull.name;
+            let faults = pull.faults();
+            anyhow::ensure!(faults.is_empty(), "sftp {name:?}: {}", faults.join("; "));
+            let same = self.sftp.iter().filter(|other| other.name == *name).count();
+            anyhow::ensure!(same == 1, "sftp {name:?} is there {same} times");
+            anyhow::ensure!(
+                pull.source.as_deref().is_none_or(|source| self.source(source).is_some()),
+                "sftp {name:?}: its source is not one of the sources"
             );
         }
         Ok(())

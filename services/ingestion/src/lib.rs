@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`formats`] | reads bank files |
 //! | [`domain`] | decides: what an entry is, whether it was seen, whose it is |
-//! | [`import`] | statement files: stored, proved, booked in chunks; watched folders |
+//! | [`import`] | statement files: stored, proved, booked in chunks; watched folders, pulls by SFTP |
 //! | [`payu`] | PayU confirmations: signature, booking |
 //! | [`booking`] | load → decide → save → emit, for all of them |
 //! | [`handlers`] | keeps the index of references; a late reference claims its money |
@@ -38,7 +38,7 @@ use contracts::{
     InvoiceCorrected, InvoiceIssued,
 };
 use handlers::{CancelInvoice, CloseAccount, CreditInvoice, IndexAccount, IndexInvoice, RegisterCreditor};
-use runtime::{BackgroundTask, Close, Definition, Handlers, Migration, Service};
+use runtime::{BackgroundTask, Close, Definition, Handlers, Service};
 
 pub use config::Config;
 pub use store::proof::{Recomputed, calendars, cross_check, recompute_day};
@@ -53,7 +53,7 @@ impl Service for Ingestion {
     fn define(config: Config) -> anyhow::Result<Definition> {
         config.check()?;
         Ok(Definition {
-            migrations: MIGRATIONS,
+            migrations: store::migrations::ALL,
             handlers: Handlers::new()
                 .on::<CreditorRegistered>(&CREDITORS, RegisterCreditor)
                 .on::<AccountOpened>(&ACCOUNTS, IndexAccount)
@@ -80,35 +80,11 @@ impl Service for Ingestion {
                     name: "folders",
                     run: Box::new(import::folders::watch),
                 },
+                BackgroundTask {
+                    name: "sftp",
+                    run: Box::new(import::sftp::watch),
+                },
             ],
         })
     }
 }
-
-const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "registry",
-        sql: include_str!("../migrations/0001_registry.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "raw",
-        sql: include_str!("../migrations/0002_raw.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "money",
-        sql: include_str!("../migrations/0003_money.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "pages",
-        sql: include_str!("../migrations/0004_pages.sql"),
-    },
-    Migration {
-        version: 20,
-        name: "confirmations",
-        sql: include_str!("../migrations/0020_confirmations.sql"),
-    },
-];

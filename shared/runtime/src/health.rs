@@ -42,6 +42,8 @@ struct State {
     stopping: bool,
     /// What was said last of each condition.
     conditions: BTreeMap<&'static str, Result<(), String>>,
+    /// What people should know and what is no reason to send no work here.
+    remarks: BTreeMap<&'static str, String>,
     /// When each loop turned last, and how old that may become.
     beats: BTreeMap<&'static str, (Instant, Duration)>,
     probes: BTreeMap<&'static str, Probe>,
@@ -63,7 +65,7 @@ pub struct Check {
     pub name: &'static str,
     /// It holds.
     pub ok: bool,
-    /// Why not.
+    /// Why not; of one that holds, what people should know all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<String>,
@@ -96,6 +98,16 @@ impl Health {
     /// A condition holds (`None`), or not and why. The text is shown to anybody.
     pub fn note(&self, name: &'static str, problem: Option<String>) {
         self.state().conditions.insert(name, problem.map_or(Ok(()), Err));
+    }
+
+    /// Something outside goes wrong that this instance can do nothing about, e.g. a bank's server: shown, and the service stays
+    /// ready. The text is shown to anybody.
+    pub fn remark(&self, name: &'static str, problem: Option<String>) {
+        let mut state = self.state();
+        match problem {
+            Some(problem) => state.remarks.insert(name, problem),
+            None => state.remarks.remove(name),
+        };
     }
 
     /// A loop turned, and will turn again within `at_most`.
@@ -149,6 +161,11 @@ impl Health {
                     .iter()
                     .map(|(name, result)| Check::of(name, result.clone())),
             );
+            checks.extend(state.remarks.iter().map(|(name, problem)| Check {
+                name,
+                ok: true,
+                detail: Some(problem.clone()),
+            }));
             checks.extend(
                 state
                     .beats
@@ -230,6 +247,17 @@ mod tests {
         health.died("relay ended: boom");
         health.died("worker ended");
         assert_eq!(failed(&health.live()), [("tasks", "relay ended: boom")]);
+    }
+
+    #[tokio::test]
+    async fn a_remark_is_shown_and_leaves_the_service_ready() {
+        let health = Health::default();
+        health.remark("sftp", Some("bcr (host-key)".to_owned()));
+        let report = health.ready().await;
+        let shown = report.checks.iter().find(|check| check.name == "sftp");
+        assert_eq!((report.ok, shown.and_then(|check| check.detail.as_deref())), (true, Some("bcr (host-key)")));
+        health.remark("sftp", None);
+        assert!(health.ready().await.checks.iter().all(|check| check.name != "sftp"));
     }
 
     #[tokio::test]

@@ -36,10 +36,15 @@ pub(crate) fn how_to_get() -> String {
 
 /// Installs packages, or fails with the one command that a person can run.
 pub(crate) async fn packages(packages: &[&str], options: &Options) -> anyhow::Result<()> {
-    let how_to_get = how_to_get();
+    packages_or(packages, &how_to_get(), options).await
+}
+
+/// Installs packages, or fails with this command for a person.
+pub(crate) async fn packages_or(packages: &[&str], how_to_get: &str, options: &Options) -> anyhow::Result<()> {
     let Some(apt) = crate::in_path("apt-get").filter(|_| Uid::effective().is_root()) else {
         bail!("needs {}. Run: {how_to_get}", packages.join(" and "));
     };
+    fs::create_dir_all(options.root.join("incasso-stack"))?;
     let lock = fs::OpenOptions::new()
         .create(true)
         .append(true)

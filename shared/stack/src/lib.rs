@@ -12,6 +12,7 @@ mod database;
 mod install;
 mod java;
 mod kafka;
+mod openssh;
 mod own;
 mod postgres;
 mod shared;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 pub use database::{create_database, drop_database};
+pub use openssh::sshd;
 pub use own::Part;
 
 /// What to find or start, and how to tell about it.

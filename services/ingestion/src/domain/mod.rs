@@ -7,6 +7,7 @@
 //! | [`pages`] | whether pages of one statement prove each other |
 //! | [`tokens`] | which texts of a payment may be references |
 //! | [`identify`] | whose a payment is |
+//! | [`pull`] | which files of a bank's server are finished and new, and when to look again |
 //! | [`payu`] | what a PayU confirmation says |
 //! | [`coverage`] | through which day a bank account's statements reach |
 //! | [`ledger`] | journal lines and the day's sums |
@@ -20,4 +21,5 @@ pub mod keys;
 pub mod ledger;
 pub mod pages;
 pub mod payu;
+pub mod pull;
 pub mod tokens;

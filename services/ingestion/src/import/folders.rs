@@ -10,6 +10,7 @@ use runtime::{CancellationToken, Context, Failure};
 use super::{Outcome, prove, source};
 use crate::api::statements::{self, Stored};
 use crate::config::{Config, Folder};
+use crate::domain::pull::finished_name;
 
 /// What a file looked like at the last look.
 type Look = (u64, Option<SystemTime>);
@@ -68,10 +69,7 @@ async fn look(ctx: &Context, folder: &Folder, looks: &mut HashMap<PathBuf, Look>
 
 fn is_wanted(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    !lower.starts_with('.')
-        && !lower.ends_with(".part")
-        && !lower.ends_with(".tmp")
-        && !lower.ends_with(".problem.json")
+    !lower.starts_with('.') && finished_name(name).is_none() && !lower.ends_with(".problem.json")
 }
 
 async fn take(ctx: &Context, watched: &Folder, path: &Path) -> Result<(), Failure> {
@@ -87,6 +85,17 @@ async fn take(ctx: &Context, watched: &Folder, path: &Path) -> Result<(), Failur
         Err(statements::StoreError::Source(error)) => return Err(error.into()),
         Err(statements::StoreError::Failure(failure)) => return Err(failure),
     };
+    match take_in(ctx, stored).await? {
+        Some(problems) => set_aside(folder, path, "refused", Some(&problems)).await,
+        None => set_aside(folder, path, "done", None).await,
+    }
+}
+
+/// Proves a file that was stored and hands it on to be booked; gives the problems of one that is refused.
+///
+/// # Errors
+/// When the database or the store does not answer; the bytes are kept, and the task tries again.
+pub async fn take_in(ctx: &Context, stored: Stored) -> Result<Option<serde_json::Value>, Failure> {
     let Stored { item, new } = stored;
     let outcome = if new || item.state == "received" {
         prove(ctx, &item).await?
@@ -96,10 +105,7 @@ async fn take(ctx: &Context, watched: &Folder, path: &Path) -> Result<(), Failur
     statements::hand_on(ctx, item.raw_id).await?;
     let mut conn = ctx.pool().acquire().await?;
     let problems = crate::store::read::refusal(&mut conn, item.raw_id).await?;
-    match problems.filter(|_| matches!(outcome, Outcome::Refused | Outcome::Nothing)) {
-        Some(problems) => set_aside(folder, path, "refused", Some(&problems)).await,
-        None => set_aside(folder, path, "done", None).await,
-    }
+    Ok(problems.filter(|_| matches!(outcome, Outcome::Refused | Outcome::Nothing)))
 }
 
 /// Moves a file below the folder; a name that is there already gets a number.
@@ -142,6 +148,7 @@ mod tests {
             (".hidden.xml", false),
             ("camt.xml.part", false),
             ("camt.TMP", false),
+            ("camt.xml.filepart", false),
             ("camt.xml.problem.json", false),
         ] {
             assert_eq!(is_wanted(name), wanted, "{name}");

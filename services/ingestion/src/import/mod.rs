@@ -1,11 +1,12 @@
 //! Statement files: stored, proved, booked. Two passes over the stored bytes: the first proves every statement, the second
-//! books the proved ones in chunks, each a transaction that says where it stands.
+//! books the proved ones in chunks, each a transaction that says where it stands. Ways in beside uploads: watched folders, pulls by SFTP.
 
 mod book;
 pub mod folders;
 mod map;
 mod pages;
 mod prove;
+pub mod sftp;
 pub mod source;
 mod task;
 

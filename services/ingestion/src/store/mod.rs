@@ -7,11 +7,14 @@
 //! | [`rows`], [`book`] | append-only money rows; all of one transaction, with its sums and digest |
 //! | [`payments`], [`reversals`], [`deposits`], [`payu`] | what is known about money when the next thing is decided |
 //! | [`day`], [`proof`] | the day's sums and coverage; the same recomputed from rows |
+//! | [`sftp`] | whose turn it is to pull from a bank's server, and which files are known |
 //! | [`read`] | what the API shows |
+//! | [`migrations`] | the tables, as they came |
 
 pub mod book;
 pub mod day;
 pub mod deposits;
+pub mod migrations;
 pub mod payments;
 pub mod payu;
 pub mod proof;
@@ -21,6 +24,7 @@ pub mod references;
 pub mod registry;
 pub mod reversals;
 pub mod rows;
+pub mod sftp;
 pub mod statements;
 
 use kernel::CreditorId;

@@ -14,5 +14,6 @@ mod payu;
 mod provisional;
 mod races;
 mod settlements;
+mod sftp;
 mod statements;
 mod world;

@@ -1,0 +1,37 @@
+//! The tables, in the order in which they came. What has run is never changed.
+
+use runtime::Migration;
+
+/// All migrations of this service.
+pub const ALL: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "registry",
+        sql: include_str!("../../migrations/0001_registry.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "raw",
+        sql: include_str!("../../migrations/0002_raw.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "money",
+        sql: include_str!("../../migrations/0003_money.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "pages",
+        sql: include_str!("../../migrations/0004_pages.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "sftp",
+        sql: include_str!("../../migrations/0010_sftp.sql"),
+    },
+    Migration {
+        version: 20,
+        name: "confirmations",
+        sql: include_str!("../../migrations/0020_confirmations.sql"),
+    },
+];
