@@ -15,6 +15,7 @@
 //! | [`payu`] | PayU confirmations: signature, booking |
 //! | [`booking`] | load → decide → save → emit, for all of them |
 //! | [`handlers`] | keeps the index of references; a late reference claims its money |
+//! | [`tasks`] | work for people, and that it is done |
 //! | [`close`] | matching before the marker, the day's certificate |
 //! | [`api`] | routes |
 //! | [`store`] | the only SQL |
@@ -29,6 +30,7 @@ pub mod handlers;
 pub mod import;
 pub mod payu;
 pub mod store;
+pub mod tasks;
 
 use std::sync::Arc;
 

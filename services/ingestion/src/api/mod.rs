@@ -3,8 +3,8 @@
 //! | route | role |
 //! |---|---|
 //! | `POST /v1/statements` | `integration` or `admin` |
-//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits` | any |
-//! | `POST /v1/deposits/{id}/assignments`, `POST /v1/quarantine/{id}/replay` | `clerk`, `lead` or `admin` |
+//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits`, `GET /v1/tasks` | any |
+//! | `POST /v1/deposits/{id}/assignments`, `POST /v1/quarantine/{id}/replay`, `POST /v1/tasks/{id}/decision` | `clerk`, `lead` or `admin` |
 //! | `POST /v1/webhooks/payu-latam/{merchant}` | none: PayU's signature |
 
 mod deposits;
@@ -12,6 +12,7 @@ mod openapi;
 mod payments;
 mod quarantine;
 pub mod statements;
+mod tasks;
 mod webhook;
 
 pub use openapi::document;
@@ -29,6 +30,8 @@ pub fn routes() -> Router<Context> {
         .route("/v1/payments/{id}", get(payments::show))
         .route("/v1/deposits", get(deposits::list))
         .route("/v1/deposits/{id}/assignments", post(deposits::assign))
+        .route("/v1/tasks", get(tasks::list))
+        .route("/v1/tasks/{id}/decision", post(tasks::decide))
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/quarantine/{id}/replay", post(quarantine::replay))
         .merge(streaming)

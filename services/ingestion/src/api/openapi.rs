@@ -18,6 +18,8 @@ use utoipa::OpenApi;
         super::deposits::assign,
         super::quarantine::list,
         super::quarantine::replay,
+        super::tasks::list,
+        super::tasks::decide,
         super::webhook::payu_latam
     ),
     security(("bearer" = []))
@@ -75,6 +77,18 @@ const LINKS: &[Link] = &[
         body: &[],
     },
     Link {
+        from: "list_tasks",
+        to: "decide_task",
+        parameters: &[("id", "$response.body#/tasks/0/task_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_tasks",
+        to: "list_tasks",
+        parameters: &[("cursor", "$response.body#/next")],
+        body: &[],
+    },
+    Link {
         from: "replay_quarantined",
         to: "show_raw",
         parameters: &[("id", "$response.body#/raw_id")],
@@ -109,6 +123,8 @@ mod tests {
                 "/v1/quarantine/{id}/replay",
                 "/v1/raw/{id}",
                 "/v1/statements",
+                "/v1/tasks",
+                "/v1/tasks/{id}/decision",
                 "/v1/webhooks/payu-latam/{merchant}",
             ]
         );

@@ -10,6 +10,7 @@
 //! | [`pull`] | which files of a bank's server are finished and new, and when to look again |
 //! | [`payu`] | what a PayU confirmation says |
 //! | [`coverage`] | through which day a bank account's statements reach |
+//! | [`tasks`] | which matters people decide |
 //! | [`ledger`] | journal lines and the day's sums |
 //! | [`certificate`] | whether the day's equation holds |
 
@@ -22,4 +23,5 @@ pub mod ledger;
 pub mod pages;
 pub mod payu;
 pub mod pull;
+pub mod tasks;
 pub mod tokens;

@@ -25,6 +25,11 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../../migrations/0004_pages.sql"),
     },
     Migration {
+        version: 5,
+        name: "tasks",
+        sql: include_str!("../../migrations/0005_tasks.sql"),
+    },
+    Migration {
         version: 10,
         name: "sftp",
         sql: include_str!("../../migrations/0010_sftp.sql"),

@@ -8,6 +8,7 @@
 //! | [`payments`], [`reversals`], [`deposits`], [`payu`] | what is known about money when the next thing is decided |
 //! | [`day`], [`proof`] | the day's sums and coverage; the same recomputed from rows |
 //! | [`sftp`] | whose turn it is to pull from a bank's server, and which files are known |
+//! | [`tasks`] | work for people |
 //! | [`read`] | what the API shows |
 //! | [`migrations`] | the tables, as they came |
 
@@ -26,6 +27,7 @@ pub mod reversals;
 pub mod rows;
 pub mod sftp;
 pub mod statements;
+pub mod tasks;
 
 use kernel::CreditorId;
 use sha2::{Digest, Sha256};

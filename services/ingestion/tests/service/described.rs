@@ -38,6 +38,10 @@ async fn questions_that_the_database_would_choke_on_are_refused_before_it() {
         ("/v1/raw/%00".to_owned(), 404),
         ("/v1/raw/%FF".to_owned(), 400),
         ("/v1/payments/1".to_owned(), 404),
+        ("/v1/tasks?kind=parked-key".to_owned(), 400),
+        (format!("/v1/tasks?cursor=9999999999999999999_{nobody}"), 400),
+        (format!("/v1/tasks?cursor=999999999999999999_{nobody}"), 400),
+        ("/v1/tasks?limit=501".to_owned(), 400),
     ] {
         assert_eq!(get(&world, &path).await, status, "{path}");
     }

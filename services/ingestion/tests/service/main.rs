@@ -16,4 +16,5 @@ mod races;
 mod settlements;
 mod sftp;
 mod statements;
+mod tasks;
 mod world;
