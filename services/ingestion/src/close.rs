@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use contracts::{BankCoverage, CertifiedSum, JournalPosted};
+use contracts::{CertifiedSum, JournalPosted};
 use kernel::{CalendarId, Timestamp};
 use runtime::{CloseWhole, Context, Day, Failure, Part, Scope, Service, Tx};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::Ingestion;
 use crate::booking::{Session, claim, known_payers, retry_unmatched};
 use crate::config::Config;
 use crate::domain::certificate;
+use crate::feeds;
 use crate::import::{WAKE_STATEMENTS, WAKE_WEBHOOKS};
 use crate::store::{day, deposits, raw};
 
@@ -85,13 +86,13 @@ impl CloseWhole for CloseDay {
         }
         let (rows, digest) = day::digest_of(tx.conn(), &day.calendar, day.previous, day.sequence).await?;
         let sums = day::sums(tx.conn(), &day.calendar, day.previous, day.sequence).await?;
-        let coverage = day::coverage(tx.conn(), day).await?;
+        let coverage = feeds::close(tx, day).await?;
         Ok(Part {
             sums: certified(&sums)?,
             rows,
             digest,
             journal: posted(day, &sums)?,
-            coverage: coverage.into_iter().map(bank_coverage).collect(),
+            coverage,
         })
     }
 
@@ -183,13 +184,4 @@ fn posted(day: &Day, sums: &[day::DaySum]) -> Result<Vec<JournalPosted>, Failure
             })
         })
         .collect()
-}
-
-fn bank_coverage(covered: day::Covered) -> BankCoverage {
-    BankCoverage {
-        creditor_id: covered.creditor_id,
-        bank_account: covered.number,
-        through_on: covered.through_on,
-        complete: covered.complete,
-    }
 }

@@ -179,7 +179,9 @@ impl Config {
             let same = self.sftp.iter().filter(|other| other.name == *name).count();
             anyhow::ensure!(same == 1, "sftp {name:?} is there {same} times");
             anyhow::ensure!(
-                pull.source.as_deref().is_none_or(|source| self.source(source).is_some()),
+                pull.source
+                    .as_deref()
+                    .is_none_or(|source| self.source(source).is_some()),
                 "sftp {name:?}: its source is not one of the sources"
             );
         }

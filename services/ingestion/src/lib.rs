@@ -16,6 +16,7 @@
 //! | [`booking`] | load → decide → save → emit, for all of them |
 //! | [`handlers`] | keeps the index of references; a late reference claims its money |
 //! | [`tasks`] | work for people, and that it is done |
+//! | [`feeds`] | bank feeds that are late: task, alarm, what the marker says |
 //! | [`close`] | matching before the marker, the day's certificate |
 //! | [`api`] | routes |
 //! | [`store`] | the only SQL |
@@ -25,6 +26,7 @@ pub mod booking;
 pub mod close;
 pub mod config;
 pub mod domain;
+pub mod feeds;
 pub mod formats;
 pub mod handlers;
 pub mod import;
@@ -85,6 +87,10 @@ impl Service for Ingestion {
                 BackgroundTask {
                     name: "sftp",
                     run: Box::new(import::sftp::watch),
+                },
+                BackgroundTask {
+                    name: "feeds",
+                    run: Box::new(feeds::watch),
                 },
             ],
         })

@@ -38,13 +38,13 @@ macro_rules! events {
 }
 
 events! {
-    "common" DayClosed [1];
+    "common" DayClosed [1, 2];
     "common" AccountImpeded [1];
     "common" AccountFreed [1];
     "common" TaskRaised [1];
     "common" TaskClosed [1];
     "common" JournalPosted [1];
-    "common" DayCertified [1];
+    "common" DayCertified [1, 2];
     "creditors" CreditorRegistered [1];
     "accounts" DebtorRegistered [1];
     "accounts" AccountOpened [1];

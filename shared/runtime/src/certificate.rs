@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::catalogue::{self, Topic};
-use contracts::{CertifiedSum, DayCertified, InputPosition, JournalPosted};
+use contracts::{BankCoverage, CertifiedSum, DayCertified, InputPosition, JournalPosted};
 use kernel::MessageId;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -17,6 +17,8 @@ struct KeptPart {
     rows: i64,
     digest: String,
     inputs: Vec<InputPosition>,
+    #[serde(default)]
+    coverage: Vec<BankCoverage>,
 }
 
 /// The offsets reached on a partition's waited-for inputs: the same however often and wherever the day runs. Feedback is
@@ -56,6 +58,7 @@ pub async fn add_part(
         rows: part.rows,
         digest: hex::encode(part.digest),
         inputs,
+        coverage: part.coverage.clone(),
     };
     sqlx::query("INSERT INTO rt_certificate_part (sequence, partition, part) VALUES ($1, $2, $3)")
         .bind(day.sequence)
@@ -97,6 +100,7 @@ fn join(
     let mut rows = 0_i64;
     let mut inputs = Vec::new();
     let mut sums = Vec::new();
+    let mut coverage = Vec::new();
     for part in parts {
         let mut bytes = [0_u8; 32];
         hex::decode_to_slice(&part.digest, &mut bytes).map_err(Failure::new)?;
@@ -104,6 +108,7 @@ fn join(
         rows = rows.saturating_add(part.rows);
         inputs.extend(part.inputs);
         sums.extend(part.sums);
+        coverage.extend(part.coverage);
     }
     let sums = merge(sums)?;
     let problems = judge(&sums);
@@ -125,6 +130,7 @@ fn join(
         hash: String::new(),
         certified_at: day.at,
         inputs,
+        coverage,
     };
     certificate.hash = certificate.compute_hash();
     Ok(certificate)

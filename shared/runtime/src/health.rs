@@ -255,7 +255,10 @@ mod tests {
         health.remark("sftp", Some("bcr (host-key)".to_owned()));
         let report = health.ready().await;
         let shown = report.checks.iter().find(|check| check.name == "sftp");
-        assert_eq!((report.ok, shown.and_then(|check| check.detail.as_deref())), (true, Some("bcr (host-key)")));
+        assert_eq!(
+            (report.ok, shown.and_then(|check| check.detail.as_deref())),
+            (true, Some("bcr (host-key)"))
+        );
         health.remark("sftp", None);
         assert!(health.ready().await.checks.iter().all(|check| check.name != "sftp"));
     }

@@ -50,7 +50,12 @@ impl Sshd {
     async fn with(program: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name);
-        for (kind, name) in [("ed25519", "host"), ("ed25519", "host-new"), ("rsa", "host-rsa"), ("ed25519", "user")] {
+        for (kind, name) in [
+            ("ed25519", "host"),
+            ("ed25519", "host-new"),
+            ("rsa", "host-rsa"),
+            ("ed25519", "user"),
+        ] {
             make_key(kind, &path(name))?;
         }
         fs::copy(path("user.pub"), path("authorized_keys"))?;
@@ -167,7 +172,9 @@ fn output(command: &mut Command) -> anyhow::Result<String> {
 
 fn make_key(kind: &str, path: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-t", kind, "-N", "", "-C", "a test", "-f"]).arg(path);
+    command
+        .args(["-q", "-t", kind, "-N", "", "-C", "a test", "-f"])
+        .arg(path);
     output(&mut command).context("ssh-keygen")?;
     Ok(())
 }
@@ -267,7 +274,9 @@ impl Drop for Cutter {
 }
 
 async fn carry(client: TcpStream, to: u16, left: &AtomicI64, passed: &AtomicU64, cuts: &AtomicU64) {
-    let Ok(server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+    let Ok(server) = TcpStream::connect(("127.0.0.1", to)).await else {
+        return;
+    };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let up = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(|_| ()) };

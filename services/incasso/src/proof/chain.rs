@@ -184,6 +184,7 @@ pub(crate) mod tests {
             hash: String::new(),
             certified_at: Timestamp::EPOCH,
             inputs: Vec::new(),
+            coverage: Vec::new(),
         };
         certificate.hash = certificate.compute_hash();
         certificate

@@ -3,11 +3,13 @@
 //! | route | role |
 //! |---|---|
 //! | `POST /v1/statements` | `integration` or `admin` |
-//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits`, `GET /v1/tasks` | any |
+//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits`, `GET /v1/tasks`, `GET /v1/feeds` | any |
 //! | `POST /v1/deposits/{id}/assignments`, `POST /v1/quarantine/{id}/replay`, `POST /v1/tasks/{id}/decision` | `clerk`, `lead` or `admin` |
+//! | `POST /v1/feeds/{collector}/releases` | `lead` or `admin` |
 //! | `POST /v1/webhooks/payu-latam/{merchant}` | none: PayU's signature |
 
 mod deposits;
+mod feeds;
 mod openapi;
 mod payments;
 mod quarantine;
@@ -32,6 +34,8 @@ pub fn routes() -> Router<Context> {
         .route("/v1/deposits/{id}/assignments", post(deposits::assign))
         .route("/v1/tasks", get(tasks::list))
         .route("/v1/tasks/{id}/decision", post(tasks::decide))
+        .route("/v1/feeds", get(feeds::list))
+        .route("/v1/feeds/{collector}/releases", post(feeds::release))
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/quarantine/{id}/replay", post(quarantine::replay))
         .merge(streaming)

@@ -18,6 +18,8 @@ use utoipa::OpenApi;
         super::deposits::assign,
         super::quarantine::list,
         super::quarantine::replay,
+        super::feeds::list,
+        super::feeds::release,
         super::tasks::list,
         super::tasks::decide,
         super::webhook::payu_latam
@@ -89,6 +91,12 @@ const LINKS: &[Link] = &[
         body: &[],
     },
     Link {
+        from: "list_feeds",
+        to: "release_feed",
+        parameters: &[("collector", "$response.body#/feeds/0/collector")],
+        body: &[("day", "$response.body#/feeds/0/open_on")],
+    },
+    Link {
         from: "replay_quarantined",
         to: "show_raw",
         parameters: &[("id", "$response.body#/raw_id")],
@@ -118,6 +126,8 @@ mod tests {
             [
                 "/v1/deposits",
                 "/v1/deposits/{id}/assignments",
+                "/v1/feeds",
+                "/v1/feeds/{collector}/releases",
                 "/v1/payments/{id}",
                 "/v1/quarantine",
                 "/v1/quarantine/{id}/replay",

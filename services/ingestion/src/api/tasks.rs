@@ -48,6 +48,8 @@ pub enum KindAsked {
     DoubtfulPair,
     /// A bank account's statements do not follow one another.
     StatementGap,
+    /// A bank account's statements are late by its own calendar.
+    FeedLate,
 }
 
 impl KindAsked {
@@ -55,6 +57,7 @@ impl KindAsked {
         match self {
             Self::DoubtfulPair => TaskKind::DoubtfulPair,
             Self::StatementGap => TaskKind::StatementGap,
+            Self::FeedLate => TaskKind::FeedLate,
         }
     }
 }
@@ -135,7 +138,8 @@ pub enum DecisionSaid {
     Same,
     /// Of a `doubtful-pair`: they are different money. Nothing changes.
     Different,
-    /// Of a `statement-gap`: it stays as it is; nothing more will come.
+    /// Of a `statement-gap` or a `feed-late`: it stays as it is; nothing more will come. The feed stays late all the same; what
+    /// lets a day pass is its release.
     Accepted,
 }
 

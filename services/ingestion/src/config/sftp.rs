@@ -146,7 +146,10 @@ impl Sftp {
         ensure(printable(&self.host), "host: it is empty");
         ensure(self.port != 0, "port: from 1 to 65535");
         ensure(printable(&self.user), "user: it is empty");
-        ensure(printable(&self.directory), "directory: it is empty; \".\" is where the user lands");
+        ensure(
+            printable(&self.directory),
+            "directory: it is empty; \".\" is where the user lands",
+        );
         ensure(printable(&self.pattern), "pattern: it is empty; \"*\" is every file");
         ensure(
             (1..=POLL_MAX).contains(&self.poll_seconds),
@@ -211,21 +214,32 @@ mod tests {
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
 
     fn of(more: &str) -> Sftp {
-        let base = format!("name = \"bcr\"\nhost = \"sftp.example\"\nuser = \"incasso\"\nhost_keys = [\"{KEY}\"]\n{more}");
+        let base =
+            format!("name = \"bcr\"\nhost = \"sftp.example\"\nuser = \"incasso\"\nhost_keys = [\"{KEY}\"]\n{more}");
         toml::from_str(&base).unwrap()
     }
 
     #[test]
     fn defaults_and_ways_to_say_what_becomes_of_files() {
         let pull = of("");
-        let told = (pull.port, pull.directory.as_str(), pull.pattern.as_str(), pull.poll_seconds, &pull.after);
+        let told = (
+            pull.port,
+            pull.directory.as_str(),
+            pull.pattern.as_str(),
+            pull.poll_seconds,
+            &pull.after,
+        );
         assert_eq!(told, (22, ".", "*", 300, &After::Leave));
         assert_eq!(of("after = \"delete\"").after, After::Delete);
         assert_eq!(of("after = { move = \"done\" }").after, After::Move("done".into()));
         assert_eq!(of("directory = \"out/\"").path("a.xml"), "out/a.xml");
         // What is printed can be read again.
         let shown = toml::to_string(&of("after = { move = \"done\" }")).unwrap();
-        assert_eq!(toml::from_str::<Sftp>(&shown).unwrap().after, After::Move("done".into()), "{shown}");
+        assert_eq!(
+            toml::from_str::<Sftp>(&shown).unwrap().after,
+            After::Move("done".into()),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -247,15 +261,23 @@ mod tests {
             ("key_file = \"/no/such/key\"\n", "key_file"),
         ] {
             let faults = of(&format!("{more}{password}")).faults();
-            assert!(faults.len() == 1 && faults[0].starts_with(setting), "{setting}: {faults:?}");
+            assert!(
+                faults.len() == 1 && faults[0].starts_with(setting),
+                "{setting}: {faults:?}"
+            );
         }
         assert!(of("").faults()[0].starts_with("key_file"));
         // A password where a key is wanted is not quoted.
         let faults = of(&format!("key_file = {secret:?}\n")).faults();
         assert!(faults.len() == 1 && !faults[0].contains("CANARY"), "{faults:?}");
-        for (keys, what) in [("[]", "none is pinned"), ("[\"ssh-ed25519 AAAA\"]", "host_keys"), ("[\"MD5:aa:bb\"]", "host_keys")] {
+        for (keys, what) in [
+            ("[]", "none is pinned"),
+            ("[\"ssh-ed25519 AAAA\"]", "host_keys"),
+            ("[\"MD5:aa:bb\"]", "host_keys"),
+        ] {
             let mut pull = of(&password);
-            let list: std::collections::BTreeMap<String, Vec<String>> = toml::from_str(&format!("keys = {keys}")).unwrap();
+            let list: std::collections::BTreeMap<String, Vec<String>> =
+                toml::from_str(&format!("keys = {keys}")).unwrap();
             pull.host_keys = list["keys"].clone();
             assert!(pull.faults()[0].contains(what), "{keys}: {:?}", pull.faults());
         }

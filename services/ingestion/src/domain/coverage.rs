@@ -9,6 +9,11 @@ const MAX_GAP_DAYS: usize = 31;
 /// Longest period that one statement is believed to cover.
 const MAX_STATEMENT_DAYS: i64 = 400;
 
+/// Days that are looked at for gaps: ten years.
+const MAX_GAP_SEARCH: usize = 3_660;
+/// Gaps that are told.
+const MAX_GAPS: usize = 100;
+
 /// The last day up to which there is no gap: every banking day from `first_on` is in `covered`. `through` is what was
 /// found before.
 #[must_use]
@@ -47,17 +52,80 @@ pub fn required(closed_on: BusinessDate, lag_days: u32, calendar: &HolidayCalend
     day
 }
 
-/// Whether the feed is on time at the close of `closed_on`.
+/// The same, of an account whose first day is `first_on`: none is due before it.
 #[must_use]
-pub fn complete(
+pub fn due(
     first_on: BusinessDate,
-    through: Option<BusinessDate>,
     closed_on: BusinessDate,
     lag_days: u32,
     calendar: &HolidayCalendar,
-) -> bool {
-    let required = required(closed_on, lag_days, calendar);
-    required < first_on || through.is_some_and(|through| through >= required)
+) -> Option<BusinessDate> {
+    Some(required(closed_on, lag_days, calendar)).filter(|required| *required >= first_on)
+}
+
+/// Whether the feed is on time.
+#[must_use]
+pub fn complete(through: Option<BusinessDate>, due: Option<BusinessDate>) -> bool {
+    due.is_none_or(|due| through.is_some_and(|through| through >= due))
+}
+
+/// Banking days that are due and not there yet; 0 when on time.
+#[must_use]
+pub fn days_behind(
+    first_on: BusinessDate,
+    through: Option<BusinessDate>,
+    due: Option<BusinessDate>,
+    calendar: &HolidayCalendar,
+) -> u32 {
+    let Some(due) = due.filter(|_| !complete(through, due)) else {
+        return 0;
+    };
+    let mut day = through.map_or(first_on, BusinessDate::succ);
+    let mut days = 0;
+    for _ in 0..MAX_GAP_SEARCH {
+        if day > due {
+            break;
+        }
+        days += u32::from(calendar.is_business_day(day));
+        day = day.succ();
+    }
+    // A day due that is no banking day (lag 0) counts as well.
+    days.max(1)
+}
+
+/// The banking days after `through` that no statement covers, up to the last covered or due day: first and last of each run,
+/// at most a hundred runs.
+#[must_use]
+pub fn gaps(
+    first_on: BusinessDate,
+    through: Option<BusinessDate>,
+    covered: &BTreeSet<BusinessDate>,
+    due: Option<BusinessDate>,
+    calendar: &HolidayCalendar,
+) -> Vec<(BusinessDate, BusinessDate)> {
+    let Some(end) = covered.last().copied().max(due) else {
+        return Vec::new();
+    };
+    let mut gaps: Vec<(BusinessDate, BusinessDate)> = Vec::new();
+    let mut open = false;
+    let mut day = through.map_or(first_on, BusinessDate::succ);
+    for _ in 0..MAX_GAP_SEARCH {
+        if day > end || gaps.len() > MAX_GAPS {
+            break;
+        }
+        if covered.contains(&day) {
+            open = false;
+        } else if calendar.is_business_day(day) {
+            match gaps.last_mut().filter(|_| open) {
+                Some(gap) => gap.1 = day,
+                None => gaps.push((day, day)),
+            }
+            open = true;
+        }
+        day = day.succ();
+    }
+    gaps.truncate(MAX_GAPS);
+    gaps
 }
 
 /// The days that a statement covers, up to the date of its closing balance: from the first day of its stated period, else
@@ -144,15 +212,47 @@ mod tests {
         ] {
             assert_eq!(required(on(closed), lag, &calendar), on(expected), "{closed} {lag}");
         }
-        assert!(complete(on("2026-11-03"), None, on("2026-11-03"), 1, &calendar));
-        assert!(!complete(on("2026-11-02"), None, on("2026-11-03"), 1, &calendar));
-        assert!(complete(
-            on("2026-11-02"),
-            Some(on("2026-11-02")),
-            on("2026-11-03"),
-            1,
-            &calendar
-        ));
+        let due = |first, closed| due(on(first), on(closed), 1, &calendar);
+        assert_eq!(due("2026-11-03", "2026-11-03"), None, "none before the first day");
+        assert_eq!(due("2026-11-02", "2026-11-03"), Some(on("2026-11-02")));
+        assert!(complete(None, None));
+        for (through, expected) in [(None, false), (Some("2026-11-01"), false), (Some("2026-11-02"), true)] {
+            assert_eq!(
+                complete(through.map(on), Some(on("2026-11-02"))),
+                expected,
+                "{through:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_banking_days() {
+        let calendar = romania();
+        let of = |through: Option<&str>, covered: &[&str], due: Option<&str>| {
+            let covered = covered.iter().map(|day| on(day)).collect();
+            let gaps = gaps(on("2026-11-02"), through.map(on), &covered, due.map(on), &calendar);
+            let behind = days_behind(on("2026-11-02"), through.map(on), due.map(on), &calendar);
+            let shown = gaps.iter().map(|(from, to)| format!("{from}/{to}")).collect::<Vec<_>>();
+            (shown.join(" "), behind)
+        };
+        let told = |gaps: &str, behind| (gaps.to_owned(), behind);
+        assert_eq!(of(None, &[], None), told("", 0));
+        assert_eq!(of(None, &[], Some("2026-11-03")), told("2026-11-02/2026-11-03", 2));
+        assert_eq!(of(Some("2026-11-03"), &[], Some("2026-11-03")), told("", 0));
+        // Over a weekend it is one gap; what is covered parts it.
+        assert_eq!(
+            of(Some("2026-11-04"), &[], Some("2026-11-09")),
+            told("2026-11-05/2026-11-09", 3)
+        );
+        assert_eq!(
+            of(Some("2026-11-03"), &["2026-11-05", "2026-11-09"], Some("2026-11-06")),
+            told("2026-11-04/2026-11-04 2026-11-06/2026-11-06", 3)
+        );
+        // Not due yet, and a hole all the same.
+        assert_eq!(
+            of(Some("2026-11-03"), &["2026-11-05"], Some("2026-11-03")),
+            told("2026-11-04/2026-11-04", 0)
+        );
     }
 
     #[test]

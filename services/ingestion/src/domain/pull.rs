@@ -1,6 +1,6 @@
 //! Pulling files from a bank's server: which of them are finished, which is taken now, and when to look again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, TimeZone, Utc};
 use kernel::Tz;
@@ -102,10 +102,13 @@ pub fn judge(listing: &[Remote], known: &[(Remote, State)], look: i64, pattern: 
         .filter(|(remote, _)| !listed.contains(remote.name.as_str()))
         .filter_map(|(remote, _)| finished_name(&remote.name))
         .collect();
+    let states: BTreeMap<&Remote, State> = known.iter().map(|(remote, state)| (remote, *state)).collect();
     let mut verdict = Verdict::default();
-    let wanted = listing.iter().filter(|remote| is_plain(&remote.name) && fits(pattern, stem(&remote.name)));
+    let wanted = listing
+        .iter()
+        .filter(|remote| is_plain(&remote.name) && fits(pattern, stem(&remote.name)));
     for remote in wanted {
-        let state = known.iter().find(|(known, _)| known == remote).map(|(_, state)| *state);
+        let state = states.get(remote).copied();
         let finished = finished_name(&remote.name).is_none();
         match state {
             Some(State::Stored) => verdict.stored.push(remote.clone()),
@@ -197,7 +200,14 @@ mod tests {
         ] {
             assert_eq!(finished_name(name), finished, "{name}");
         }
-        for (name, plain) in [("a b.xml", true), (".a", false), ("..", false), ("a/b", false), ("a\n", false), ("a\u{fffd}", false)] {
+        for (name, plain) in [
+            ("a b.xml", true),
+            (".a", false),
+            ("..", false),
+            ("a/b", false),
+            ("a\n", false),
+            ("a\u{fffd}", false),
+        ] {
             assert_eq!(is_plain(name), plain, "{name:?}");
         }
     }
@@ -213,21 +223,40 @@ mod tests {
         let nothing = Vec::<String>::new;
         let one = || vec!["a.xml".to_owned()];
         let seen = |first| (file.clone(), State::Seen(first));
-        assert_eq!(judge(&[file.clone()], &[]), (nothing(), one(), nothing()));
-        assert_eq!(judge(&[file.clone()], &[seen(7)]), (nothing(), one(), nothing()));
-        assert_eq!(judge(&[file.clone()], &[seen(6)]), (one(), nothing(), nothing()));
+        let alone = std::slice::from_ref(&file);
+        assert_eq!(judge(alone, &[]), (nothing(), one(), nothing()));
+        assert_eq!(judge(alone, &[seen(7)]), (nothing(), one(), nothing()));
+        assert_eq!(judge(alone, &[seen(6)]), (one(), nothing(), nothing()));
         // It grew, or was written again.
-        assert_eq!(judge(&[remote("a.xml", 11, 100)], &[seen(6)]), (nothing(), one(), nothing()));
-        assert_eq!(judge(&[remote("a.xml", 10, 101)], &[seen(6)]), (nothing(), one(), nothing()));
-        assert_eq!(judge(&[file.clone()], &[(file.clone(), State::Stored)]), (nothing(), nothing(), one()));
-        assert_eq!(judge(&[file.clone()], &[(file.clone(), State::Refused)]), (nothing(), nothing(), nothing()));
+        assert_eq!(
+            judge(&[remote("a.xml", 11, 100)], &[seen(6)]),
+            (nothing(), one(), nothing())
+        );
+        assert_eq!(
+            judge(&[remote("a.xml", 10, 101)], &[seen(6)]),
+            (nothing(), one(), nothing())
+        );
+        assert_eq!(
+            judge(alone, &[(file.clone(), State::Stored)]),
+            (nothing(), nothing(), one())
+        );
+        assert_eq!(
+            judge(alone, &[(file.clone(), State::Refused)]),
+            (nothing(), nothing(), nothing())
+        );
         // Renamed from an unfinished one: at once. Both there: it waits.
         let unfinished = (remote("a.xml.filepart", 3, 90), State::Seen(6));
-        assert_eq!(judge(&[file.clone()], std::slice::from_ref(&unfinished)), (one(), nothing(), nothing()));
+        assert_eq!(
+            judge(alone, std::slice::from_ref(&unfinished)),
+            (one(), nothing(), nothing())
+        );
         let both = [file.clone(), unfinished.0.clone()];
         let waits = vec!["a.xml".to_owned(), "a.xml.filepart".to_owned()];
         assert_eq!(judge(&both, &[unfinished]), (nothing(), waits, nothing()));
-        assert_eq!(judge(&[remote("a.txt", 1, 1), remote(".a.xml", 1, 1)], &[]), (nothing(), nothing(), nothing()));
+        assert_eq!(
+            judge(&[remote("a.txt", 1, 1), remote(".a.xml", 1, 1)], &[]),
+            (nothing(), nothing(), nothing())
+        );
     }
 
     #[test]
@@ -279,14 +308,15 @@ mod tests {
         fn nothing_is_taken_twice(files in prop::collection::vec(("[ab](\\.part)?", 0..2_i64, 0..2_i64), 0..6),
                                   known in prop::collection::vec(("[ab](\\.part)?", 0..2_i64, 0..2_i64, 0..4_i64), 0..8)) {
             let listing: Vec<Remote> = files.iter().map(|(name, size, at)| remote(name, *size, *at)).collect();
-            let known: Vec<(Remote, State)> = known.iter().map(|(name, size, at, state)| {
+            let known: BTreeMap<Remote, State> = known.iter().map(|(name, size, at, state)| {
                 let state = match state { 0 => State::Stored, 1 => State::Refused, n => State::Seen(n - 2) };
                 (remote(name, *size, *at), state)
             }).collect();
+            let known: Vec<(Remote, State)> = known.into_iter().collect();
             let verdict = judge(&listing, &known, 1, "*");
             for taken in &verdict.take {
                 let state = known.iter().find(|(remote, _)| remote == taken).map(|(_, state)| *state);
-                prop_assert!(!matches!(state, Some(State::Stored | State::Refused)));
+                prop_assert!(!matches!(state, Some(State::Stored | State::Refused)), "{taken:?}");
                 prop_assert!(finished_name(&taken.name).is_none());
                 prop_assert!(!verdict.wait.contains(taken) && !verdict.stored.contains(taken));
             }

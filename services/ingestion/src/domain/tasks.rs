@@ -7,6 +7,8 @@ pub enum TaskKind {
     DoubtfulPair,
     /// A bank account's statements do not follow one another.
     StatementGap,
+    /// A bank account's statements are late by its own calendar.
+    FeedLate,
 }
 
 /// What a person says.
@@ -22,7 +24,7 @@ pub enum Decision {
 
 impl TaskKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::DoubtfulPair, Self::StatementGap];
+    pub const ALL: [Self; 3] = [Self::DoubtfulPair, Self::StatementGap, Self::FeedLate];
 
     /// The word of tables, events and the API.
     #[must_use]
@@ -30,6 +32,7 @@ impl TaskKind {
         match self {
             Self::DoubtfulPair => "doubtful-pair",
             Self::StatementGap => "statement-gap",
+            Self::FeedLate => "feed-late",
         }
     }
 
@@ -38,7 +41,7 @@ impl TaskKind {
     pub const fn queue(self) -> &'static str {
         match self {
             Self::DoubtfulPair => "deposits",
-            Self::StatementGap => "feeds",
+            Self::StatementGap | Self::FeedLate => "feeds",
         }
     }
 
@@ -53,7 +56,7 @@ impl TaskKind {
     pub const fn decisions(self) -> &'static [Decision] {
         match self {
             Self::DoubtfulPair => &[Decision::Same, Decision::Different],
-            Self::StatementGap => &[Decision::Accepted],
+            Self::StatementGap | Self::FeedLate => &[Decision::Accepted],
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::coverage::days_of;
 use crate::domain::entry::{BankEntry, Class, SettlementRule, classify};
 use crate::domain::identify::Reason;
 use crate::domain::keys::{Dates, EntryKey, Occurrences, disjoint};
+use crate::feeds;
 use crate::formats::{self, Event, StatementHeader, StatementKind};
 use crate::store::payments::{self, Pending};
 use crate::store::raw::{self, Raw};
@@ -494,6 +495,6 @@ async fn cover(tx: &mut Tx, statement: &Statement) -> Result<(), Failure> {
         from_naive(closing_on)?,
     );
     let days: Vec<chrono::NaiveDate> = days.iter().map(kernel::BusinessDate::naive).collect();
-    statements::cover(tx.conn(), &statement.bank_account, &days).await?;
-    Ok(())
+    let at = tx.context().now();
+    feeds::cover(tx, &statement.bank_account, &days, at).await
 }

@@ -1,14 +1,12 @@
-//! The day's running sums, its digest, and the coverage of bank accounts.
+//! The day's running sums and its digest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-use kernel::{BusinessDate, CreditorId, Currency, HolidayCalendar, Jurisdiction};
-use runtime::{Bulk, Day, Failure, digest};
+use kernel::{CreditorId, Currency};
+use runtime::{Bulk, Failure, digest};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::coverage;
 use crate::domain::ledger::Sums;
 
 /// Appends the sums of one transaction.
@@ -134,79 +132,4 @@ pub async fn digest_of(
         total = (total.0 + rows, digest::combine(total.1, part));
     }
     Ok(total)
-}
-
-/// How far one bank account's feed reaches.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Covered {
-    /// The creditor.
-    pub creditor_id: CreditorId,
-    /// Number as registered.
-    pub number: String,
-    /// The last day without a gap.
-    pub through_on: Option<BusinessDate>,
-    /// Whether that is far enough.
-    pub complete: bool,
-}
-
-#[derive(sqlx::FromRow)]
-struct AccountRow {
-    number_key: String,
-    number: String,
-    creditor_id: Uuid,
-    first_on: NaiveDate,
-    banking_calendar: String,
-    lag_days: i32,
-    through_on: Option<NaiveDate>,
-    days: Vec<NaiveDate>,
-}
-
-fn date(naive: NaiveDate) -> Result<BusinessDate, Failure> {
-    BusinessDate::from_naive(naive).map_err(|error| Failure::new(anyhow::Error::new(error)))
-}
-
-/// Coverage of all bank accounts of the creditors of this calendar at the close of `day`; notes what it found, so that the
-/// next close need not look at old days again.
-///
-/// # Errors
-/// When the database does not answer, or a banking calendar is unknown.
-pub async fn coverage(conn: &mut PgConnection, day: &Day) -> Result<Vec<Covered>, Failure> {
-    let accounts: Vec<AccountRow> = sqlx::query_as(
-        "SELECT b.number_key, b.number, b.creditor_id, b.first_on, b.banking_calendar, b.lag_days, b.through_on,
-                ARRAY(SELECT d.day_on FROM bank_day d WHERE d.bank_account = b.number_key
-                      AND d.day_on > COALESCE(b.through_on, b.first_on - 1)) AS days
-         FROM bank_account b JOIN creditor c USING (creditor_id) WHERE c.calendar = $1 ORDER BY b.number_key",
-    )
-    .bind(&day.calendar)
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut covered = Vec::with_capacity(accounts.len());
-    for account in accounts {
-        let jurisdiction =
-            Jurisdiction::parse(&account.banking_calendar).map_err(|error| Failure::new(anyhow::Error::new(error)))?;
-        let calendar =
-            HolidayCalendar::of(jurisdiction, None).map_err(|error| Failure::new(anyhow::Error::new(error)))?;
-        let days = account
-            .days
-            .iter()
-            .map(|day| date(*day))
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        let (first_on, before) = (date(account.first_on)?, account.through_on.map(date).transpose()?);
-        let through_on = coverage::through(first_on, before, &days, &calendar);
-        if through_on != before {
-            sqlx::query("UPDATE bank_account SET through_on = $2 WHERE number_key = $1")
-                .bind(&account.number_key)
-                .bind(through_on.map(|on| on.naive()))
-                .execute(&mut *conn)
-                .await?;
-        }
-        let lag_days = u32::try_from(account.lag_days).unwrap_or(0);
-        covered.push(Covered {
-            creditor_id: CreditorId::from_uuid(account.creditor_id),
-            number: account.number,
-            through_on,
-            complete: coverage::complete(first_on, through_on, day.closed_on, lag_days, &calendar),
-        });
-    }
-    Ok(covered)
 }

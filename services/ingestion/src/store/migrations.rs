@@ -35,8 +35,29 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../../migrations/0010_sftp.sql"),
     },
     Migration {
+        version: 11,
+        name: "feeds",
+        sql: include_str!("../../migrations/0011_feeds.sql"),
+    },
+    Migration {
         version: 20,
         name: "confirmations",
         sql: include_str!("../../migrations/0020_confirmations.sql"),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_file_is_in_the_list_and_in_order() {
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+        let files: BTreeSet<String> = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let listed = super::ALL.iter().map(|one| format!("{:04}_{}.sql", one.version, one.name));
+        assert_eq!(listed.collect::<BTreeSet<_>>(), files);
+        assert!(super::ALL.is_sorted_by_key(|one| one.version));
+    }
+}

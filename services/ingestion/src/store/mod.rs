@@ -6,7 +6,8 @@
 //! | [`raw`], [`statements`] | what came in, and what it says |
 //! | [`rows`], [`book`] | append-only money rows; all of one transaction, with its sums and digest |
 //! | [`payments`], [`reversals`], [`deposits`], [`payu`] | what is known about money when the next thing is decided |
-//! | [`day`], [`proof`] | the day's sums and coverage; the same recomputed from rows |
+//! | [`day`], [`proof`] | the day's sums; the same recomputed from rows |
+//! | [`feeds`] | how far bank accounts are covered; days that people released |
 //! | [`sftp`] | whose turn it is to pull from a bank's server, and which files are known |
 //! | [`tasks`] | work for people |
 //! | [`read`] | what the API shows |
@@ -15,6 +16,7 @@
 pub mod book;
 pub mod day;
 pub mod deposits;
+pub mod feeds;
 pub mod migrations;
 pub mod payments;
 pub mod payu;

@@ -105,7 +105,7 @@ pub struct TaskView {
     /// The task, as in `TaskRaised`.
     pub task_id: Uuid,
     /// `doubtful-pair`: two sightings that may be the same money; `statement-gap`: a bank account's statements do not follow
-    /// one another.
+    /// one another; `feed-late`: they are late by their own calendar.
     pub kind: String,
     /// The queue of people it belongs to.
     pub queue: String,

@@ -7,6 +7,7 @@ mod days;
 mod deposits;
 mod described;
 mod edges;
+mod feeds;
 mod mt940;
 mod norma43;
 mod pages;

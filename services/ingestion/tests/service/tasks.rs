@@ -43,10 +43,19 @@ async fn a_task_is_raised_once_and_decided_once() {
     let id = Task::id(TaskKind::StatementGap, &["RO49", "17"]).to_string();
     let path = format!("/v1/tasks/{id}/decision");
     for (body, expected) in [
-        (json!({"decision": "same", "reason": "x"}), ("/decision", "of-this-kind")),
+        (
+            json!({"decision": "same", "reason": "x"}),
+            ("/decision", "of-this-kind"),
+        ),
         (json!({"decision": "accepted", "reason": " "}), ("/reason", "required")),
-        (json!({"decision": "accepted", "reason": "a\nb"}), ("/reason", "control-characters")),
-        (json!({"decision": "accepted", "reason": "é".repeat(501)}), ("/reason", "max-length")),
+        (
+            json!({"decision": "accepted", "reason": "a\nb"}),
+            ("/reason", "control-characters"),
+        ),
+        (
+            json!({"decision": "accepted", "reason": "é".repeat(501)}),
+            ("/reason", "max-length"),
+        ),
     ] {
         let (status, answer) = world.decide(&path, "k", &body).await;
         assert_eq!((status, refusal(&answer)), (422, expected), "{answer}");
@@ -70,7 +79,11 @@ async fn a_task_is_raised_once_and_decided_once() {
         (all.len() == 3).then_some(all)
     })
     .await;
-    assert!(raised.iter().any(|task| task.kind == "statement-gap" && task.evidence.len() == 1));
+    assert!(
+        raised
+            .iter()
+            .any(|task| task.kind == "statement-gap" && task.evidence.len() == 1)
+    );
     let closed = eventually(PATIENCE, async || {
         let all = world.events::<TaskClosed>("ingestion.task.v1").await;
         (all.len() == 1).then_some(all)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::message::message;
-use crate::{Message, MessageKey};
+use crate::{BankCoverage, Message, MessageKey};
 
 /// Totals of a closed day for one ledger account of one creditor, from one partition; the single lines stay in
 /// the service's tables.
@@ -107,6 +107,10 @@ pub struct DayCertified {
     /// How far every input had been read, so that the day can be run again exactly as it was.
     #[serde(default)]
     pub inputs: Vec<InputPosition>,
+    /// How far each bank account's feed reaches, for creditors of this calendar, as in this close's DayClosed; empty where the
+    /// writer knows no banks. Left out of `hash` when empty.
+    #[serde(default)]
+    pub coverage: Vec<BankCoverage>,
 }
 
 message!(JournalPosted, key = creditor_id);
@@ -125,7 +129,8 @@ impl DayCertified {
     pub const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
     /// What `hash` must be: SHA-256, as 64 hexadecimal digits in lower case, over the characters of `previous_hash`, a
-    /// line feed, and the canonical JSON of all fields but `hash` and `previous_hash`.
+    /// line feed, and the canonical JSON of all fields but `hash` and `previous_hash`, and but `coverage` where that is empty: so
+    /// the hash of a certificate of version 1, which has none, stays what it was.
     ///
     /// Canonical JSON: keys sorted, no blanks, UTF-8 without escapes but those that JSON demands; dates as `2026-01-31`,
     /// instants as `2026-01-31T15:00:00.000000Z`. Python's `json.dumps(…, sort_keys=True, separators=(",", ":"),
@@ -140,6 +145,9 @@ impl DayCertified {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("hash");
             fields.remove("previous_hash");
+            if self.coverage.is_empty() {
+                fields.remove("coverage");
+            }
         }
         let mut text = format!("{}\n", self.previous_hash);
         canonical_json(&value, &mut text);

@@ -1,6 +1,6 @@
 //! The day's marker.
 
-use kernel::{BusinessDate, CalendarId, CreditorId};
+use kernel::{BusinessDate, CalendarId, CreditorId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How far the bank feed of one account of a creditor reaches at the close.
@@ -13,8 +13,21 @@ pub struct BankCoverage {
     /// Last day up to which statements cover the account without a gap; null when none has come yet.
     #[serde(default)]
     pub through_on: Option<BusinessDate>,
-    /// True when `through_on` reaches the banking day that the account's lag demands; false stops harsher steps.
+    /// True when `through_on` reaches `due_on`; false stops harsher steps, unless a person released the day (`released_at`).
     pub complete: bool,
+    /// Banking day through which statements must cover the account at this close, by its banking calendar and lag; null where
+    /// none is due yet, and from writers before version 2.
+    #[serde(default)]
+    pub due_on: Option<BusinessDate>,
+    /// Instant at which a person released this day although the account is not covered; null when nobody did.
+    #[serde(default)]
+    pub released_at: Option<Timestamp>,
+    /// Subject of the token of the person who released it; null when nobody did.
+    #[serde(default)]
+    pub released_by: Option<String>,
+    /// Why, in that person's words; null when nobody did.
+    #[serde(default)]
+    pub released_reason: Option<String>,
 }
 
 /// Marker: the writer's day of this calendar is closed on this partition; nothing of that day follows it. The

@@ -73,7 +73,10 @@ impl Fault {
     #[must_use]
     pub fn of_sftp(error: &Error, reason: Reason, what: &str) -> Self {
         let refused = match error {
-            Error::Status(status) => !matches!(status.status_code, StatusCode::NoConnection | StatusCode::ConnectionLost),
+            Error::Status(status) => !matches!(
+                status.status_code,
+                StatusCode::NoConnection | StatusCode::ConnectionLost
+            ),
             _ => false,
         };
         Self {

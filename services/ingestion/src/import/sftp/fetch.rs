@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use russh_sftp::client::fs::File;
 use runtime::Context;
+use russh_sftp::client::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::Numbers;
@@ -48,7 +48,12 @@ pub async fn fetch(
     if let Some(folder) = target.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(disk)?;
     }
-    let options = tokio::fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
+    let options = tokio::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .clone();
     let mut here = options.open(target).await.map_err(disk)?;
     let kept = kept(ctx, pull, file, &here).await?;
     here.set_len(kept).await.map_err(disk)?;
@@ -61,7 +66,12 @@ pub async fn fetch(
         return Ok(false);
     }
     if kept > 0 {
-        tracing::info!(pull = pull.name, file = file.name, from = kept, "a file that was cut is fetched on");
+        tracing::info!(
+            pull = pull.name,
+            file = file.name,
+            from = kept,
+            "a file that was cut is fetched on"
+        );
     }
     let mut copy = Copy {
         ctx,
@@ -108,7 +118,10 @@ impl Copy<'_> {
         while self.at <= size {
             let read = there.read(&mut piece).await;
             let cut = |error: std::io::Error| {
-                let text = format!("{:?} was cut after {} of {size} bytes: {error}", self.file.name, self.at);
+                let text = format!(
+                    "{:?} was cut after {} of {size} bytes: {error}",
+                    self.file.name, self.at
+                );
                 Fault::new(Reason::Unreachable, text)
             };
             let read = read.map_err(cut)?;

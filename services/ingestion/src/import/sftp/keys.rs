@@ -31,7 +31,9 @@ impl Pin {
             _ => None,
         };
         pin.ok_or_else(|| {
-            format!("host_keys: {text:?} is neither a public key (\"ssh-ed25519 AAAA…\") nor a fingerprint (\"SHA256:…\")")
+            format!(
+                "host_keys: {text:?} is neither a public key (\"ssh-ed25519 AAAA…\") nor a fingerprint (\"SHA256:…\")"
+            )
         })
     }
 
@@ -102,7 +104,9 @@ pub fn load_secret(setting: &str, path: &Path) -> Result<String, String> {
 /// A sentence that begins with `key_file` or `key_passphrase_file`.
 pub fn load_key(path: &Path, passphrase: Option<&Path>) -> Result<PrivateKey, String> {
     let text = load_secret("key_file", path)?;
-    let passphrase = passphrase.map(|path| load_secret("key_passphrase_file", path)).transpose()?;
+    let passphrase = passphrase
+        .map(|path| load_secret("key_passphrase_file", path))
+        .transpose()?;
     // The library's words may quote what it read.
     russh::keys::decode_secret_key(&format!("{text}\n"), passphrase.as_deref()).map_err(|_| {
         let how = match passphrase {
@@ -122,7 +126,10 @@ mod tests {
 
     #[test]
     fn a_pin_is_its_key_and_no_other() {
-        let (key, other) = (PublicKey::from_openssh(KEY).unwrap(), PublicKey::from_openssh(OTHER).unwrap());
+        let (key, other) = (
+            PublicKey::from_openssh(KEY).unwrap(),
+            PublicKey::from_openssh(OTHER).unwrap(),
+        );
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         for text in [
             KEY,
@@ -133,7 +140,15 @@ mod tests {
             let pin = Pin::parse(text).unwrap();
             assert!(pin.is(&key) && !pin.is(&other), "{text}");
         }
-        for text in ["", "SHA256:", "SHA256:AAAA", "MD5:aa:bb", "ssh-ed25519", "ssh-ed25519 AAAA", "AAAA BBBB CCCC"] {
+        for text in [
+            "",
+            "SHA256:",
+            "SHA256:AAAA",
+            "MD5:aa:bb",
+            "ssh-ed25519",
+            "ssh-ed25519 AAAA",
+            "AAAA BBBB CCCC",
+        ] {
             assert!(Pin::parse(text).unwrap_err().starts_with("host_keys: "), "{text}");
         }
         let told = shown(&key);

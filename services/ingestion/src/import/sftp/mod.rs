@@ -15,6 +15,7 @@ mod fetch;
 mod keys;
 mod session;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fault::{Fault, Reason};
@@ -252,7 +253,12 @@ async fn look_with(
     let verdict = pull::judge(&listing, &known, look, &pull.pattern);
     let listed = [&verdict.wait[..], &verdict.take[..]].concat();
     let waited = known.iter().filter(|(_, state)| matches!(state, State::Seen(_)));
-    let gone: Vec<Remote> = waited.map(|(file, _)| file).filter(|file| !listing.contains(file)).cloned().collect();
+    let there: BTreeSet<&Remote> = listing.iter().collect();
+    let gone: Vec<Remote> = waited
+        .map(|(file, _)| file)
+        .filter(|file| !there.contains(file))
+        .cloned()
+        .collect();
     sftp::note(&mut conn, &pull.name, look, &listed, &gone).await?;
     drop(conn);
     for file in &gone {
@@ -314,7 +320,13 @@ async fn take(ctx: &Context, session: &Session, pull: &Sftp, file: &Remote, numb
 /// A file that is too large is not fetched; it stays on the server.
 async fn refuse(ctx: &Context, pull: &Sftp, file: &Remote, limit: u64, numbers: &Numbers) -> Result<(), Fault> {
     numbers.files.inc(&[&pull.name, "too-large"]);
-    tracing::error!(pull = pull.name, file = file.name, bytes = file.size_bytes, limit, "a file on the server is too large and is not pulled: ask the bank for smaller files");
+    tracing::error!(
+        pull = pull.name,
+        file = file.name,
+        bytes = file.size_bytes,
+        limit,
+        "a file on the server is too large and is not pulled: ask the bank for smaller files"
+    );
     let mut conn = ctx.pool().acquire().await?;
     sftp::settle(&mut conn, &pull.name, file, None, ctx.now().utc()).await?;
     Ok(())

@@ -68,7 +68,12 @@ impl Session {
     pub async fn open(pull: &Sftp) -> Result<Self, Fault> {
         let mut handle = connect(pull).await?;
         let within = tokio::time::timeout(PATIENCE, log_in(&mut handle, pull)).await;
-        within.unwrap_or_else(|_| Err(Fault::new(Reason::Login, "the server does not answer the login within 30 s")))?;
+        within.unwrap_or_else(|_| {
+            Err(Fault::new(
+                Reason::Login,
+                "the server does not answer the login within 30 s",
+            ))
+        })?;
         let opened = tokio::time::timeout(PATIENCE, subsystem(&handle)).await;
         let sftp = opened.unwrap_or_else(|_| Err(Fault::new(Reason::Unreachable, "SFTP is not opened within 30 s")))?;
         Ok(Self { handle, sftp })
@@ -80,10 +85,19 @@ impl Session {
     /// The directory cannot be read.
     pub async fn list(&self, pull: &Sftp) -> Result<Vec<Remote>, Fault> {
         let of_directory = |error: russh_sftp::client::error::Error| {
-            Fault::of_sftp(&error, Reason::Directory, &format!("the directory {:?} cannot be read", pull.directory))
+            Fault::of_sftp(
+                &error,
+                Reason::Directory,
+                &format!("the directory {:?} cannot be read", pull.directory),
+            )
         };
         let listing = tokio::time::timeout(PATIENCE, self.sftp.read_dir(pull.directory.as_str())).await;
-        let slow = || Fault::new(Reason::Directory, format!("the directory {:?} is not listed within 30 s", pull.directory));
+        let slow = || {
+            Fault::new(
+                Reason::Directory,
+                format!("the directory {:?} is not listed within 30 s", pull.directory),
+            )
+        };
         let mut files = Vec::new();
         for entry in listing.map_err(|_| slow())?.map_err(of_directory)? {
             let name = entry.file_name();
@@ -129,7 +143,11 @@ impl Session {
         match self.sftp.metadata(path).await {
             Ok(metadata) => Ok(Some(remote(name.to_owned(), &metadata))),
             Err(error) if is_gone(&error) => Ok(None),
-            Err(error) => Err(Fault::of_sftp(&error, Reason::Transfer, &format!("{path:?} cannot be looked at"))),
+            Err(error) => Err(Fault::of_sftp(
+                &error,
+                Reason::Transfer,
+                &format!("{path:?} cannot be looked at"),
+            )),
         }
     }
 
@@ -139,9 +157,11 @@ impl Session {
     /// The server refuses.
     pub async fn remove(&self, path: &str) -> Result<(), Fault> {
         match self.sftp.remove_file(path).await {
-            Err(error) if !is_gone(&error) => {
-                Err(Fault::of_sftp(&error, Reason::After, &format!("{path:?} cannot be removed")))
-            }
+            Err(error) if !is_gone(&error) => Err(Fault::of_sftp(
+                &error,
+                Reason::After,
+                &format!("{path:?} cannot be removed"),
+            )),
             _ => Ok(()),
         }
     }
@@ -152,14 +172,23 @@ impl Session {
     /// The server refuses.
     pub async fn move_to(&self, path: &str, directory: &str, name: &str) -> Result<(), Fault> {
         let refused = |error: &russh_sftp::client::error::Error| {
-            Fault::of_sftp(error, Reason::After, &format!("{path:?} cannot be moved to {directory:?}"))
+            Fault::of_sftp(
+                error,
+                Reason::After,
+                &format!("{path:?} cannot be moved to {directory:?}"),
+            )
         };
         if !self.sftp.try_exists(directory).await.map_err(|error| refused(&error))? {
             self.sftp.create_dir(directory).await.map_err(|error| refused(&error))?;
         }
         let mut target = format!("{}/{name}", directory.trim_end_matches('/'));
         let mut number = 1_u32;
-        while self.sftp.try_exists(target.as_str()).await.map_err(|error| refused(&error))? {
+        while self
+            .sftp
+            .try_exists(target.as_str())
+            .await
+            .map_err(|error| refused(&error))?
+        {
             number = number.saturating_add(1);
             target = format!("{}/{name}.{number}", directory.trim_end_matches('/'));
         }
@@ -251,7 +280,12 @@ fn wrong_key(pull: &Sftp, offered: &str) -> Fault {
 }
 
 async fn log_in(handle: &mut Handle<Guard>, pull: &Sftp) -> Result<(), Fault> {
-    let lost = |error: russh::Error| Fault::new(Reason::Unreachable, format!("the connection ended at the login: {error}"));
+    let lost = |error: russh::Error| {
+        Fault::new(
+            Reason::Unreachable,
+            format!("the connection ended at the login: {error}"),
+        )
+    };
     let mut remaining = String::new();
     if let Some(file) = &pull.key_file {
         let answer = by_key(handle, pull, file).await?;
@@ -263,7 +297,10 @@ async fn log_in(handle: &mut Handle<Guard>, pull: &Sftp) -> Result<(), Fault> {
     }
     if let Some(file) = &pull.password_file {
         let password = load_secret("password_file", file).map_err(|why| Fault::new(Reason::Login, why))?;
-        let answer = handle.authenticate_password(pull.user.as_str(), password.as_str()).await.map_err(lost)?;
+        let answer = handle
+            .authenticate_password(pull.user.as_str(), password.as_str())
+            .await
+            .map_err(lost)?;
         let asks = matches!(&answer, AuthResult::Failure { remaining_methods, .. } if remaining_methods.contains(&MethodKind::KeyboardInteractive));
         if told(answer, &mut remaining) || (asks && by_questions(handle, &pull.user, &password).await.map_err(lost)?) {
             return Ok(());
@@ -279,7 +316,10 @@ async fn log_in(handle: &mut Handle<Guard>, pull: &Sftp) -> Result<(), Fault> {
     };
     Err(Fault::new(
         Reason::Login,
-        format!("the server refuses the user {:?} with {with}; it would take: {remaining}", pull.user),
+        format!(
+            "the server refuses the user {:?} with {with}; it would take: {remaining}",
+            pull.user
+        ),
     ))
 }
 
@@ -300,7 +340,12 @@ fn told(answer: AuthResult, remaining: &mut String) -> bool {
 
 async fn by_key(handle: &mut Handle<Guard>, pull: &Sftp, file: &Path) -> Result<AuthResult, Fault> {
     let key = load_key(file, pull.key_passphrase_file.as_deref()).map_err(|why| Fault::new(Reason::Login, why))?;
-    let lost = |error: russh::Error| Fault::new(Reason::Unreachable, format!("the connection ended at the login: {error}"));
+    let lost = |error: russh::Error| {
+        Fault::new(
+            Reason::Unreachable,
+            format!("the connection ended at the login: {error}"),
+        )
+    };
     let hash = if key.algorithm().is_rsa() {
         let best = handle.best_supported_rsa_hash().await.map_err(lost)?;
         // A server that does not say takes SHA-2 since 2018; SHA-1 is not offered.
@@ -309,7 +354,10 @@ async fn by_key(handle: &mut Handle<Guard>, pull: &Sftp, file: &Path) -> Result<
         None
     };
     let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-    handle.authenticate_publickey(pull.user.as_str(), key).await.map_err(lost)
+    handle
+        .authenticate_publickey(pull.user.as_str(), key)
+        .await
+        .map_err(lost)
 }
 
 /// Servers that ask for the password as a question.
