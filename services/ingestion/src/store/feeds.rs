@@ -243,7 +243,7 @@ pub async fn releases_at(conn: &mut PgConnection, day: &Day) -> Result<Vec<Relea
     sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT {RELEASE} FROM feed_release
          WHERE calendar = $1 AND segment < $4 AND (day_on = $2 OR (day_on < $2 AND segment >= $3))
-         ORDER BY number_key, released_at DESC, release_id"
+         ORDER BY number_key, released_at DESC, day_on DESC, release_id"
     )))
     .bind(&day.calendar)
     .bind(day.closed_on.naive())
@@ -261,8 +261,8 @@ pub async fn releases_of(conn: &mut PgConnection, number_keys: &[String]) -> Res
     sqlx::query_as(
         "SELECT r.release_id, r.number_key, r.day_on, r.reason, r.released_by, r.released_at
          FROM UNNEST($1::text[]) AS k(number_key) CROSS JOIN LATERAL (
-             SELECT * FROM feed_release f WHERE f.number_key = k.number_key ORDER BY f.released_at DESC, f.release_id LIMIT 100) r
-         ORDER BY r.number_key, r.released_at DESC, r.release_id",
+             SELECT * FROM feed_release f WHERE f.number_key = k.number_key ORDER BY f.released_at DESC, f.day_on DESC, f.release_id LIMIT 100) r
+         ORDER BY r.number_key, r.released_at DESC, r.day_on DESC, r.release_id",
     )
     .bind(number_keys)
     .fetch_all(conn)

@@ -234,7 +234,7 @@ async fn who_may_release_what() {
         let (status, answer) = ask(account, day, reason).await;
         assert_eq!(status, expected, "{account} {day}: {answer}");
     }
-    // Another person may say so too: both are kept, the later one is told.
+    // Another person releases the next day: both are kept, one of the day itself is told before an older one.
     let (status, answer) = release(&world, OTHER_TOKEN, IBAN, "2026-11-04", "me too").await;
     assert_eq!(status, 201, "{answer}");
     assert_eq!(world.count("SELECT count(*) FROM feed_release").await, 2);
