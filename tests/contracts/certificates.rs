@@ -2,7 +2,7 @@
 
 use contracts::{DayCertified, codec};
 
-use crate::released::newest_bytes;
+use crate::released::{committed_bytes, newest_bytes};
 
 fn certificate() -> DayCertified {
     codec::decode(&newest_bytes("DayCertified")).unwrap()
@@ -13,6 +13,18 @@ fn certificate() -> DayCertified {
 fn another_program_computes_the_same_hash() {
     assert_eq!(
         certificate().compute_hash(),
+        "e0dbfcf3d340d1465b3c12357d5f52e158bc5f08d982cb4b0bf3f24429ed94ae"
+    );
+}
+
+/// A certificate that was written before there was `coverage` keeps its hash.
+#[test]
+fn the_first_version_keeps_its_hash() {
+    let event = contracts::schemas::EVENTS.iter().find(|event| event.name == "DayCertified");
+    let first: DayCertified = codec::decode(&committed_bytes(event.unwrap(), 1)).unwrap();
+    assert!(first.coverage.is_empty());
+    assert_eq!(
+        first.compute_hash(),
         "9c8ded84d17dd44d2264adf4f24047c7ea17b7904cc9d36ac07c78f13c89bfc3"
     );
 }

@@ -132,6 +132,7 @@ fn counts_and_lengths_are_checked_before_anything_is_allocated() {
         problems: vec![],
         sums: vec![],
         inputs: vec![],
+        coverage: vec![],
         ..certificate
     };
     let bytes = codec::encode(&empty).unwrap();
@@ -186,6 +187,7 @@ fn many_small_blocks_are_one_list() {
         problems: vec![],
         sums: vec![],
         inputs: vec![],
+        coverage: vec![],
         ..certificate
     };
     let bytes = codec::encode(&empty).unwrap();
@@ -218,6 +220,7 @@ fn the_largest_messages_cost_a_few_mebibytes() {
         problems: vec![String::new(); MAX_ITEMS],
         sums: vec![],
         inputs: vec![],
+        coverage: vec![],
         ..certificate
     };
     let sums = DayCertified {
