@@ -20,7 +20,9 @@ fn another_program_computes_the_same_hash() {
 /// A certificate that was written before there was `coverage` keeps its hash.
 #[test]
 fn the_first_version_keeps_its_hash() {
-    let event = contracts::schemas::EVENTS.iter().find(|event| event.name == "DayCertified");
+    let event = contracts::schemas::EVENTS
+        .iter()
+        .find(|event| event.name == "DayCertified");
     let first: DayCertified = codec::decode(&committed_bytes(event.unwrap(), 1)).unwrap();
     assert!(first.coverage.is_empty());
     assert_eq!(

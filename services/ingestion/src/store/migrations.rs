@@ -56,7 +56,9 @@ mod tests {
         let files: BTreeSet<String> = files
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
-        let listed = super::ALL.iter().map(|one| format!("{:04}_{}.sql", one.version, one.name));
+        let listed = super::ALL
+            .iter()
+            .map(|one| format!("{:04}_{}.sql", one.version, one.name));
         assert_eq!(listed.collect::<BTreeSet<_>>(), files);
         assert!(super::ALL.is_sorted_by_key(|one| one.version));
     }
