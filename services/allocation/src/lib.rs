@@ -5,6 +5,7 @@
 //! | AccountOpened, AccountChanged, AccountClosed | billing | knows the account; facts that waited for it are settled |
 //! | InvoiceIssued, InvoiceCorrected, InvoiceCancelled, CreditNoteIssued | billing | items open and change |
 //! | FundsAssigned, FundsWithdrawn | ingestion | money settles items; what is left is credit; or it is taken back |
+//! | FundsExpected, ExpectationEnded | ingestion | passed over: what is expected settles nothing |
 //! | AccountImpeded, AccountFreed | ingestion | shown beside the account |
 //! | CreditorRegistered (feedback) | billing | the code that tokens name |
 //! | DayClosed | both | touched accounts are decided again, then the day is certified |

@@ -24,6 +24,8 @@ amounts! {
     PaymentSighted: amount = amount_minor;
     FundsAssigned: amount = amount_minor;
     FundsWithdrawn: amount = amount_minor;
+    FundsExpected: amount = amount_minor;
+    ExpectationEnded: amount = amount_minor;
     ItemOpened: amount = amount_minor;
     ItemSettled: amount = amount_minor;
     ItemReopened: open = open_minor;

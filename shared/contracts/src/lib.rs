@@ -29,7 +29,7 @@ pub use events::creditor::{CreditorBankAccount, CreditorRegistered, Letterhead, 
 pub use events::day::{BankCoverage, DayClosed};
 pub use events::debtor::{ContactPoint, DebtorRegistered, RefundAccount, TaxId};
 pub use events::explanation::{Considered, Explanation, Fact};
-pub use events::funds::{Evidence, FundsAssigned, FundsWithdrawn};
+pub use events::funds::{Evidence, ExpectationEnded, FundsAssigned, FundsExpected, FundsWithdrawn};
 pub use events::invoice::{
     ContractualInterest, CreditNoteIssued, Instalment, InvoiceCancelled, InvoiceCorrected, InvoiceIssued, InvoiceLine,
 };

@@ -64,6 +64,8 @@ events! {
     "payments" PaymentSighted [1];
     "payments" FundsAssigned [1];
     "payments" FundsWithdrawn [1];
+    "payments" FundsExpected [1];
+    "payments" ExpectationEnded [1];
     "allocation" ItemOpened [1];
     "allocation" ItemSettled [1];
     "allocation" ItemReopened [1];

@@ -108,6 +108,8 @@ pub static FUNDS: Topic = Topic {
         &[
             "FundsAssigned",
             "FundsWithdrawn",
+            "FundsExpected",
+            "ExpectationEnded",
             "AccountImpeded",
             "AccountFreed",
             "DayClosed",
