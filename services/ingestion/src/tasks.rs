@@ -92,6 +92,12 @@ impl Task {
         self
     }
 
+    /// Its id.
+    #[must_use]
+    pub const fn task_id(&self) -> Uuid {
+        self.task_id.as_uuid()
+    }
+
     fn row(&self) -> Result<NewTask, Failure> {
         Ok(NewTask {
             task_id: self.task_id.as_uuid(),

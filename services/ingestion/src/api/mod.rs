@@ -3,12 +3,13 @@
 //! | route | role |
 //! |---|---|
 //! | `POST /v1/statements` | `integration` or `admin` |
-//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits`, `GET /v1/tasks`, `GET /v1/feeds` | any |
+//! | `GET /v1/raw/{id}`, `GET /v1/quarantine`, `GET /v1/payments/{id}`, `GET /v1/deposits`, `GET /v1/tasks`, `GET /v1/feeds`, `GET /v1/accounts/{id}/expectations` | any |
 //! | `POST /v1/deposits/{id}/assignments`, `POST /v1/quarantine/{id}/replay`, `POST /v1/tasks/{id}/decision` | `clerk`, `lead` or `admin` |
 //! | `POST /v1/feeds/{collector}/releases` | `lead` or `admin` |
 //! | `POST /v1/webhooks/payu-latam/{merchant}` | none: PayU's signature |
 
 mod deposits;
+mod expectations;
 mod feeds;
 mod openapi;
 mod payments;
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Context> {
     Router::new()
         .route("/v1/raw/{id}", get(statements::show))
         .route("/v1/payments/{id}", get(payments::show))
+        .route("/v1/accounts/{id}/expectations", get(expectations::list))
         .route("/v1/deposits", get(deposits::list))
         .route("/v1/deposits/{id}/assignments", post(deposits::assign))
         .route("/v1/tasks", get(tasks::list))

@@ -14,6 +14,7 @@ use utoipa::OpenApi;
         super::statements::upload,
         super::statements::show,
         super::payments::show,
+        super::expectations::list,
         super::deposits::list,
         super::deposits::assign,
         super::quarantine::list,
@@ -34,6 +35,12 @@ const LINKS: &[Link] = &[
         from: "upload_statement",
         to: "show_raw",
         parameters: &[("id", "$response.body#/raw_id")],
+        body: &[],
+    },
+    Link {
+        from: "list_expectations",
+        to: "show_raw",
+        parameters: &[("id", "$response.body#/expectations/0/raw_id")],
         body: &[],
     },
     Link {
@@ -124,6 +131,7 @@ mod tests {
         assert_eq!(
             paths,
             [
+                "/v1/accounts/{id}/expectations",
                 "/v1/deposits",
                 "/v1/deposits/{id}/assignments",
                 "/v1/feeds",

@@ -3,14 +3,17 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
+use kernel::Timestamp;
 use runtime::http::Json as Body;
 use runtime::openapi::{BodyRefusals, ReadRefusals};
-use runtime::{Caller, Context, FieldError, Problem, Scope};
+use runtime::{Caller, Context, FieldError, Problem, Scope, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{creditors_of, id, require_clerk, rows};
+use crate::booking::Session;
+use crate::booking::doubts::{self, Pair, Person};
 use crate::domain::tasks::{Decision, TaskKind};
 use crate::store::tasks::{self as store, Decided, TaskFilter, TaskView};
 use crate::tasks;
@@ -198,9 +201,34 @@ pub async fn decide(
         reason: &request.reason,
     };
     tasks::close(&mut tx, &[task_id], "done", Some(&decided), ctx.now()).await?;
+    follow(&mut tx, &task, decision, &decided, ctx.now()).await?;
     let task = store::lock(tx.conn(), task_id).await?.ok_or_else(unknown)?;
     tx.commit().await?;
     Ok(Json(task))
+}
+
+/// Does what follows from the decision.
+async fn follow(
+    tx: &mut Tx,
+    task: &TaskView,
+    decision: Decision,
+    decided: &Decided<'_>,
+    at: Timestamp,
+) -> Result<(), Problem> {
+    if TaskKind::of(&task.kind) != Some(TaskKind::DoubtfulPair) {
+        return Ok(());
+    }
+    let pair: Pair = serde_json::from_value(task.matter.clone()).map_err(|_| Problem::internal())?;
+    let person = Person {
+        subject: decided.by,
+        reason: decided.reason,
+    };
+    let mut session = Session::begin(tx);
+    if let Err(why) = doubts::decide(tx, &mut session, &pair, decision, person, at).await? {
+        return Err(Problem::conflict(why).with_kind("matter-has-changed"));
+    }
+    session.finish(tx).await?;
+    Ok(())
 }
 
 /// Each kind has its own answers.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::incoming::matches;
 use super::session::{By, by_person};
 use super::{Session, currency};
-use crate::domain::identify::{Share, identify};
+use crate::domain::identify::{Reason, Share, identify};
 use crate::domain::ledger::Kind;
 use crate::domain::tokens::candidates;
 use crate::store::deposits::{self, Deposit};
@@ -202,4 +202,82 @@ pub async fn assign(
         reason: reason.to_owned(),
     };
     take(tx, session, &[(deposit, shares)], &earlier, at, Some(&by)).await
+}
+
+/// Splits what is left of a batch that was booked as one sum by what is told of its payments, each with its evidence. Accounts
+/// that had a part of it before get none again. `false` where less is left than that, and nothing is booked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn split(
+    tx: &mut Tx,
+    session: &mut Session,
+    batch: Uuid,
+    told: Vec<Share>,
+    at: Timestamp,
+) -> Result<bool, Failure> {
+    let open = deposits::lock(tx.conn(), &BTreeSet::from([batch])).await?;
+    let Some(deposit) = open.first() else {
+        return Ok(false);
+    };
+    let earlier = deposits::earlier(tx.conn(), &[batch]).await?;
+    let mut shares: BTreeMap<AccountId, Share> = BTreeMap::new();
+    for share in told {
+        if earlier.counts.contains_key(&(batch, share.account_id)) {
+            continue;
+        }
+        let Some(one) = shares.get_mut(&share.account_id) else {
+            shares.insert(share.account_id, share);
+            continue;
+        };
+        one.amount_minor = one.amount_minor.saturating_add(share.amount_minor);
+        let invoices: Vec<InvoiceId> = share.invoice_ids;
+        one.invoice_ids.extend(invoices);
+        one.evidence.extend(share.evidence);
+    }
+    let total: i128 = shares.values().map(|share| i128::from(share.amount_minor)).sum();
+    if total > i128::from(deposit.remaining_minor) {
+        return Ok(false);
+    }
+    let decided = [(deposit, shares.into_values().collect())];
+    take(tx, session, &decided, &earlier, at, None).await?;
+    Ok(true)
+}
+
+/// Another sighting of these payments says by exact references whose they are: those of which nothing was assigned yet go
+/// to the accounts that it names.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn explain(
+    tx: &mut Tx,
+    session: &mut Session,
+    told: BTreeMap<Uuid, Vec<Share>>,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let ids: BTreeSet<Uuid> = told
+        .iter()
+        .filter(|(_, shares)| !shares.is_empty())
+        .map(|(id, _)| *id)
+        .collect();
+    let open = deposits::lock(tx.conn(), &ids).await?;
+    let fits = |deposit: &Deposit, shares: &[Share]| {
+        let sum: i128 = shares.iter().map(|share| i128::from(share.amount_minor)).sum();
+        let untouched = deposit.remaining_minor == deposit.amount_minor;
+        // A batch is split by all that is told of it, or not at all.
+        let single = deposit.reason != Reason::Batch.word();
+        Kind::of(&deposit.kind) == Kind::Payment && untouched && single && sum <= i128::from(deposit.remaining_minor)
+    };
+    let decided: Vec<(&Deposit, Vec<Share>)> = open
+        .iter()
+        .filter_map(|deposit| Some((deposit, told.get(&deposit.payment_id)?)))
+        .filter(|(deposit, shares)| fits(deposit, shares))
+        .map(|(deposit, shares)| (deposit, shares.clone()))
+        .collect();
+    let keys: Vec<Uuid> = decided.iter().map(|(deposit, _)| deposit.payment_id).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let earlier = deposits::earlier(tx.conn(), &keys).await?;
+    take(tx, session, &decided, &earlier, at, None).await
 }

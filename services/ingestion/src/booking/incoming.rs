@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use kernel::{BusinessDate, CreditorId, Money, PaymentId, SightingId, Timestamp};
+use kernel::{AccountId, BusinessDate, CreditorId, Money, PaymentId, SightingId, Timestamp};
 use runtime::{Bulk, Failure, Tx};
 use uuid::Uuid;
 
-use super::Session;
+use super::{Session, doubts};
 use crate::domain::identify::{Identified, Match, Reason, identify};
+use crate::domain::payu::hinted;
 use crate::domain::tokens::{Candidate, candidates, normalise, shape};
 use crate::store::deposits::{Deposit, Searchable};
 use crate::store::references::Targets;
@@ -147,6 +148,10 @@ pub struct Booked {
     pub seen_again: i64,
     /// The payment that each item turned out to be, in order.
     pub payments: Vec<Uuid>,
+    /// Whether this source tells each of them for the first time.
+    pub news: Vec<bool>,
+    /// The one account that got all of a new payment.
+    pub accounts: Vec<Option<AccountId>>,
 }
 
 /// The texts of one item, looked at once.
@@ -154,6 +159,8 @@ struct Looked {
     candidates: Vec<Candidate>,
     /// Hashes of the names under which a provider and a bank may tell of the same money.
     provider: Vec<i64>,
+    /// Hash under which they meet by amount alone: nothing says that it is the same money, and nothing that it is not.
+    doubt: Option<i64>,
 }
 
 /// Books money in: new money is received and finds its accounts, other money is seen again.
@@ -171,7 +178,7 @@ pub async fn book_payments(tx: &mut Tx, session: &mut Session, items: &[Incoming
         .flat_map(|looked| looked.provider.iter().copied())
         .collect();
     store::lock_for_providers(tx.conn(), &provider).await?;
-    let twins = find_twins(tx, items, &looked).await?;
+    let (twins, met) = find_twins(tx, items, &looked).await?;
     let mut rows: Vec<PaymentRow> = Vec::new();
     for (item, twin) in items.iter().zip(&twins) {
         if twin.is_none() {
@@ -180,25 +187,37 @@ pub async fn book_payments(tx: &mut Tx, session: &mut Session, items: &[Incoming
     }
     rows.sort_by_key(|row| row.payment_id);
     rows.dedup_by_key(|row| row.payment_id);
-    let mut new: BTreeSet<Uuid> = PaymentRow::insert_new(tx.conn(), &rows).await?.into_iter().collect();
+    let opened_new: BTreeSet<Uuid> = PaymentRow::insert_new(tx.conn(), &rows).await?.into_iter().collect();
+    let mut new = opened_new.clone();
     let rows: HashMap<Uuid, PaymentRow> = rows.into_iter().map(|row| (row.payment_id, row)).collect();
     let mut booked = Booked::default();
     let mut opened = Vec::new();
     for ((item, looked), twin) in items.iter().zip(&looked).zip(&twins) {
         let payment = twin.unwrap_or_else(|| item.payment_id.as_uuid());
         let first = twin.is_none() && new.remove(&payment);
+        let mut account = None;
         if let Some(row) = rows.get(&payment).filter(|_| first) {
-            opened.extend(receive(session, item, looked, row, &targets)?);
+            let found = found(item, looked, &targets);
+            account = found.whole();
+            opened.extend(receive(session, item, looked, row, found)?);
             booked.new += 1;
         } else {
             booked.seen_again += 1;
         }
+        booked.news.push(first || twin.is_some());
+        booked.accounts.push(account);
         session.sighted(item.sighting(payment, first, session.book.segment()), &item.raw_sha256)?;
         booked.payments.push(payment);
     }
     deposits::open(tx.conn(), &opened).await?;
     note_names(session.bulk(), items, &looked, &booked.payments);
     claim_twins(tx, session, items, &looked, &twins).await?;
+    let doubted = looked
+        .iter()
+        .zip(&booked.payments)
+        .filter(|(looked, _)| looked.doubt.is_some());
+    let suspects = doubted.filter_map(|(_, payment)| rows.get(payment).filter(|_| opened_new.contains(payment)));
+    doubts::look_for_providers(tx, &suspects.collect::<Vec<_>>(), &met).await?;
     Ok(booked)
 }
 
@@ -220,7 +239,19 @@ fn look(item: &Incoming) -> Looked {
         }
         None => Vec::new(),
     };
-    Looked { candidates, provider }
+    let texts = [&item.payer_name, &item.remittance].into_iter().flatten();
+    let suggested = || item.collector.has_merchants && item.kind == "payment" && hinted(texts.map(String::as_str));
+    let doubt = (item.provider.is_some() || suggested()).then(|| {
+        provider_hash(
+            creditor,
+            &format!("{}{}", item.money.minor(), item.money.currency().code()),
+        )
+    });
+    Looked {
+        candidates,
+        provider,
+        doubt,
+    }
 }
 
 fn provider_hash(creditor: CreditorId, name: &str) -> i64 {
@@ -259,20 +290,28 @@ async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Res
 
 /// For each item the payment of the other channel that is the same money: it names the same order or transaction, with the
 /// same amount, currency and creditor. A payment has one twin at most.
-async fn find_twins(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Result<Vec<Option<Uuid>>, Failure> {
+/// Beside them the payments of banks that a confirmation meets by its amount alone.
+async fn find_twins(
+    tx: &mut Tx,
+    items: &[Incoming],
+    looked: &[Looked],
+) -> Result<(Vec<Option<Uuid>>, BTreeSet<Uuid>), Failure> {
     let mut twins = vec![None; items.len()];
     // A confirmation looks for bank entries, a bank entry for confirmations.
     let (confirmed, banked): (Vec<_>, Vec<_>) = items.iter().zip(looked).partition(|(item, _)| item.provider.is_some());
     let names = |of: &[(&Incoming, &Looked)]| -> Vec<i64> {
-        let all: BTreeSet<i64> = of
+        let by_amount = |item: &Incoming, looked: &Looked| looked.doubt.filter(|_| item.provider.is_some());
+        let all = of
             .iter()
-            .flat_map(|(_, looked)| looked.provider.iter().copied())
+            .map(|(item, looked)| (&looked.provider, by_amount(item, looked)));
+        let all: BTreeSet<i64> = all
+            .flat_map(|(names, amount)| names.iter().copied().chain(amount))
             .collect();
         all.into_iter().collect()
     };
     let (by_confirmations, by_banks) = (names(&confirmed), names(&banked));
     if by_confirmations.is_empty() && by_banks.is_empty() {
-        return Ok(twins);
+        return Ok((twins, BTreeSet::new()));
     }
     let ids: Vec<Uuid> = items.iter().map(|item| item.payment_id.as_uuid()).collect();
     let before = payments::booked_before(tx.conn(), &ids).await?;
@@ -311,7 +350,15 @@ async fn find_twins(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Resul
             *twin = None;
         }
     }
-    Ok(twins)
+    Ok((twins, met_by_amount(looked, &at_banks, &used)))
+}
+
+fn met_by_amount(looked: &[Looked], at_banks: &[payments::Twin], used: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+    let by_amount: BTreeSet<i64> = looked.iter().filter_map(|looked| looked.doubt).collect();
+    let met = at_banks
+        .iter()
+        .filter(|other| by_amount.contains(&other.token_hash) && !used.contains(&other.payment_id));
+    met.map(|other| other.payment_id).collect()
 }
 
 fn is_twin(item: &Incoming, looked: &Looked, other: &payments::Twin) -> bool {
@@ -321,21 +368,39 @@ fn is_twin(item: &Incoming, looked: &Looked, other: &payments::Twin) -> bool {
         && looked.provider.contains(&other.token_hash)
 }
 
+/// Whose it is by its exact references.
+fn found(item: &Incoming, looked: &Looked, targets: &Targets) -> Identified {
+    match item.unassignable {
+        Some(reason) => Identified::nothing(reason),
+        None => {
+            let matches: Vec<Match<'_>> = matches(&looked.candidates, item.creditor(), item.money.currency(), targets);
+            identify(item.money.minor(), &matches, &BTreeSet::new())
+        }
+    }
+}
+
+/// Whose this money would be, if it were booked now: the same rules, and nothing is booked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn foresee(tx: &mut Tx, items: &[Incoming]) -> Result<Vec<Identified>, Failure> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let looked: Vec<Looked> = items.iter().map(look).collect();
+    let targets = load_targets(tx, items, &looked).await?;
+    let all = items.iter().zip(&looked);
+    Ok(all.map(|(item, looked)| found(item, looked, &targets)).collect())
+}
+
 /// New money: its shares, and the deposit of the rest.
 fn receive(
     session: &mut Session,
     item: &Incoming,
     looked: &Looked,
     row: &PaymentRow,
-    targets: &Targets,
+    found: Identified,
 ) -> Result<Option<(Deposit, Option<Searchable>)>, Failure> {
-    let found = match item.unassignable {
-        Some(reason) => Identified::nothing(reason),
-        None => {
-            let matches: Vec<Match<'_>> = matches(&looked.candidates, item.creditor(), item.money.currency(), targets);
-            identify(item.money.minor(), &matches, &BTreeSet::new())
-        }
-    };
     session.received(row, &found.shares, item.received_at)?;
     let Some(reason) = found.rest else { return Ok(None) };
     let rest = row.amount_minor - found.shares.iter().map(|share| share.amount_minor).sum::<i64>();
@@ -394,7 +459,7 @@ fn note_names(bulk: &mut Bulk, items: &[Incoming], looked: &[Looked], booked: &[
         if item.provider.is_some() {
             orders.extend(names);
         } else if *payment == item.payment_id.as_uuid() {
-            mentions.extend(names);
+            mentions.extend(names.chain(looked.doubt.map(|hash| (hash, *payment))));
         }
     }
     payments::add_mentions(bulk, &mentions);

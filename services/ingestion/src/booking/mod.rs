@@ -3,12 +3,15 @@
 //! Locks, in this order (DESIGN 4): reference stripes, provider stripes, payments and deposits, accounts; then the outbox.
 
 mod claims;
+pub mod doubts;
+mod expected;
 mod incoming;
 mod outgoing;
 mod session;
 
-pub use claims::{Decided, assign, claim, known_payers};
-pub use incoming::{Booked, Incoming, ProviderRefs, book_payments};
+pub use claims::{Decided, assign, claim, explain, known_payers, split};
+pub use expected::{Foreseen, end, expect, shares_of};
+pub use incoming::{Booked, Incoming, ProviderRefs, book_payments, foresee};
 pub use outgoing::{Debit, Debits, book_debits, retry_unmatched};
 pub use session::Session;
 

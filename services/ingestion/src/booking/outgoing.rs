@@ -8,6 +8,7 @@ use runtime::{Failure, Tx};
 use uuid::Uuid;
 
 use super::Session;
+use super::session::By;
 use crate::domain::ledger::Kind;
 use crate::store::registry::Collector;
 use crate::store::reversals::{self, Claim};
@@ -177,7 +178,7 @@ pub async fn book_debits(tx: &mut Tx, session: &mut Session, debits: &[Debit]) -
                 debit.sighting(payment.payment_id, "reversal", true, segment),
                 &debit.raw_sha256,
             )?;
-            take_back(tx, session, &payment, &debit.claim(), debit.debit_id).await?;
+            take_back(tx, session, &payment, &debit.claim(), debit.debit_id, None).await?;
             seen.insert(debit.debit_id, Some(payment.payment_id));
             booked.reversals += 1;
             continue;
@@ -199,12 +200,18 @@ pub async fn book_debits(tx: &mut Tx, session: &mut Session, debits: &[Debit]) -
 }
 
 /// Takes a locked payment back: its funds are withdrawn from their accounts, the rest out of its deposit.
-async fn take_back(
+///
+/// `by` is the person who decided it, where one did.
+///
+/// # Errors
+/// When the database does not answer, or funds and deposit do not come to the payment's amount.
+pub(super) async fn take_back(
     tx: &mut Tx,
     session: &mut Session,
     payment: &PaymentRow,
     claim: &Claim,
     reversal_id: Uuid,
+    by: Option<&By>,
 ) -> Result<(), Failure> {
     let segment = session.book.segment();
     let reversal = ReversalRow {
@@ -241,7 +248,7 @@ async fn take_back(
             partition_no: funds.partition_no,
             currency: payment.currency.clone(),
             amount_minor: funds.amount_minor,
-            reason: "reversal".to_owned(),
+            reason: if by.is_some() { "decided" } else { "reversal" }.to_owned(),
             withdrawn_at: claim.received_at,
         })
         .collect();
@@ -257,7 +264,7 @@ async fn take_back(
         )
         .into());
     }
-    session.reversed(Kind::of(&payment.kind), &reversal, withdrawals, &claim.raw_sha256)
+    session.reversed(Kind::of(&payment.kind), &reversal, withdrawals, &claim.raw_sha256, by)
 }
 
 /// Reversals whose payment came later than they did (its file was late): taken back now, and no longer outgoing.
@@ -288,7 +295,7 @@ pub async fn retry_unmatched(tx: &mut Tx, session: &mut Session, calendar: &str)
         undone.insert_now(tx.conn()).await?;
         session.book.outgoing(&undone)?;
         let reversal_id = derived_id("late-reversal", &[&claim.outgoing_id.to_string()]);
-        take_back(tx, session, &payment, &claim, reversal_id).await?;
+        take_back(tx, session, &payment, &claim, reversal_id, None).await?;
         settled += 1;
     }
     Ok(settled)

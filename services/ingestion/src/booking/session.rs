@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use contracts::catalogue::{FUNDS, PAYMENTS, SIGHTINGS};
 use contracts::{
-    Evidence, FundsAssigned, FundsWithdrawn, MessageKey, PaymentAttemptFailed, PaymentReceived, PaymentReversed,
-    PaymentSighted,
+    Evidence, ExpectationEnded, FundsAssigned, FundsExpected, FundsWithdrawn, MessageKey, PaymentAttemptFailed,
+    PaymentReceived, PaymentReversed, PaymentSighted,
 };
 use kernel::{AccountId, CreditorId, FundsId, InvoiceId, MessageId, PaymentId, SightingId, Timestamp};
 use runtime::{Bulk, Context, Failure, Tx};
@@ -24,6 +24,8 @@ enum Event {
     Sighted(Box<PaymentSighted>),
     Assigned(Box<FundsAssigned>),
     Withdrawn(Box<FundsWithdrawn>),
+    Expected(Box<FundsExpected>),
+    Ended(Box<ExpectationEnded>),
 }
 
 /// Characters of a text that an event tells, and references of a payment: far beyond what formats allow, and together far
@@ -199,6 +201,7 @@ impl Session {
         reversal: &ReversalRow,
         withdrawals: Vec<WithdrawalRow>,
         raw_sha256: &str,
+        by: Option<&By>,
     ) -> Result<(), Failure> {
         let reversed_at = timestamp(reversal.reversed_at)?;
         self.events.push(Event::Reversed(Box::new(PaymentReversed {
@@ -228,7 +231,7 @@ impl Session {
                 amount_minor: withdrawal.amount_minor,
                 value_on: business_date(reversal.value_on)?,
                 reason: withdrawal.reason.clone(),
-                decided_by: None,
+                decided_by: by.map(|by| by.subject.clone()),
                 withdrawn_at: reversed_at,
             })));
         }
@@ -262,6 +265,18 @@ impl Session {
     /// An attempt to pay that failed.
     pub fn attempt_failed(&mut self, failed: PaymentAttemptFailed) {
         self.events.push(Event::Failed(Box::new(failed)));
+    }
+
+    /// Something is expected for an account.
+    pub(super) fn expected(&mut self, expected: FundsExpected) {
+        self.accounts.insert(expected.account_id);
+        self.events.push(Event::Expected(Box::new(expected)));
+    }
+
+    /// It is no longer expected.
+    pub(super) fn expectation_ended(&mut self, ended: ExpectationEnded) {
+        self.accounts.insert(ended.account_id);
+        self.events.push(Event::Ended(Box::new(ended)));
     }
 
     /// Saves the rows, locks the accounts and emits, in the order in which things were booked.
@@ -316,6 +331,18 @@ fn emit(tx: &mut Tx, event: &Event) -> Result<(), Failure> {
             &**event,
             id("FundsWithdrawn", &event.withdrawal_id),
             event.withdrawn_at,
+        ),
+        Event::Expected(event) => tx.emit(
+            &FUNDS,
+            &**event,
+            id("FundsExpected", &event.expectation_id),
+            event.expected_at,
+        ),
+        Event::Ended(event) => tx.emit(
+            &FUNDS,
+            &**event,
+            id("ExpectationEnded", &event.expectation_id),
+            event.ended_at,
         ),
     }
 }

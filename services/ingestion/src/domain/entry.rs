@@ -55,6 +55,13 @@ pub struct BankEntry {
     pub references: Vec<String>,
     /// Those of them that tell one payment from another: not of a message, batch or mandate.
     pub own_references: Vec<String>,
+    /// Names under which a batch and the payments in it are told: the bank's reference of the entry, of the payer's order, of
+    /// its message; normalised, the strongest first.
+    pub batch_names: Vec<String>,
+    /// The source calls it booked, on its booking date: that day is firm, whether or not the source itself is final.
+    pub dated: bool,
+    /// It is a total, or may be one: it names a batch and says nothing of one payment.
+    pub lump: bool,
     /// Fields that hold one reference each, the account that was credited among them.
     pub structured: Vec<String>,
     /// Free texts in which references may stand.
@@ -196,6 +203,9 @@ pub(crate) mod tests {
             customer_references: String::new(),
             references: Vec::new(),
             own_references: Vec::new(),
+            batch_names: Vec::new(),
+            dated: true,
+            lump: false,
             structured: Vec::new(),
             free_text: Vec::new(),
             remittance: String::new(),

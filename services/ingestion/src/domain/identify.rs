@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::Evidence;
 use kernel::{AccountId, InvoiceId};
+use serde::{Deserialize, Serialize};
 
 use super::tokens::Candidate;
 
@@ -78,7 +79,7 @@ pub struct Match<'a> {
 }
 
 /// A part of a payment for one account.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Share {
     /// The account.
     pub account_id: AccountId,
@@ -150,6 +151,15 @@ impl Identified {
         Self {
             shares: Vec::new(),
             rest: Some(reason),
+        }
+    }
+
+    /// The one account that gets all of it.
+    #[must_use]
+    pub fn whole(&self) -> Option<AccountId> {
+        match (self.shares.as_slice(), self.rest) {
+            ([share], None) => Some(share.account_id),
+            _ => None,
         }
     }
 }

@@ -4,11 +4,19 @@
 
 use kernel::{BusinessDate, Currency, Money};
 
+use super::tokens::normalise;
+
 /// Characters of an id of PayU's.
 const ID_MAX: usize = 255;
 
 /// Characters of any other text of it.
 const TEXT_MAX: usize = 4_000;
+
+/// Whether one of these texts suggests that money came by PayU, whatever else it says.
+#[must_use]
+pub fn hinted<'a>(texts: impl IntoIterator<Item = &'a str>) -> bool {
+    texts.into_iter().any(|text| normalise(text).contains("PAYU"))
+}
 
 /// The fields that count; all others are kept in the raw bytes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -301,6 +309,12 @@ mod tests {
         assert_eq!(with(&"é".repeat(255), &"é".repeat(4_000)).unusable_text(), None);
         assert_eq!(with(&"t".repeat(256), "").unusable_text(), Some("text-too-long"));
         assert_eq!(with("t", &"d".repeat(4_001)).unusable_text(), Some("text-too-long"));
+    }
+
+    #[test]
+    fn what_suggests_payu() {
+        assert!(hinted(["Ana", "PAGO PAY-U LATAM"]) && hinted(["payu"]));
+        assert!(!hinted(["pay", "u"]) && !hinted([]));
     }
 
     #[test]

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kernel::{Money, Timestamp};
+use kernel::{Money, PaymentId, Timestamp};
 use runtime::{Context, Failure, Scope, Tx};
 use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::prove::from_naive;
+use super::retold::{Batches, retold};
 use super::{map, source};
 use crate::booking::{Debit, Incoming, Session, book_debits, book_payments, payer_key};
 use crate::config::Config;
@@ -19,14 +20,13 @@ use crate::domain::coverage::days_of;
 use crate::domain::entry::{BankEntry, Class, SettlementRule, classify};
 use crate::domain::identify::Reason;
 use crate::domain::keys::{Dates, EntryKey, Occurrences, disjoint};
+use crate::domain::retold::Retold;
+use crate::domain::sightings::name;
 use crate::feeds;
 use crate::formats::{self, Event, StatementHeader, StatementKind};
-use crate::store::payments::{self, Pending};
 use crate::store::raw::{self, Raw};
 use crate::store::registry::{self, Collector};
-use crate::store::rows::SightingRow;
 use crate::store::statements::{self, Progress, Statement};
-use crate::store::{derived_id, join};
 
 /// What the reading thread hands over.
 enum Piece {
@@ -37,10 +37,10 @@ enum Piece {
 
 /// Which statement of a file, and of what kind.
 #[derive(Copy, Clone)]
-struct Sort {
+pub(super) struct Sort {
     number: u32,
-    kind: StatementKind,
-    channel: &'static str,
+    pub(super) kind: StatementKind,
+    pub(super) channel: &'static str,
 }
 
 impl Sort {
@@ -54,35 +54,50 @@ impl Sort {
 }
 
 /// A statement on its way.
-struct Booking {
-    statement: Statement,
-    sort: Sort,
-    collector: Arc<Collector>,
+pub(super) struct Booking {
+    pub(super) statement: Statement,
+    pub(super) sort: Sort,
+    pub(super) collector: Arc<Collector>,
     occurrences: Occurrences,
     shown: Occurrences,
+    /// What other formats told of its days, and which batches of them were booked payment by payment.
+    retold: Retold,
+    pub(super) batches: Batches,
+    /// Statements that were booked beside it when it began.
+    pub(super) beside: Vec<Uuid>,
     /// Entries read so far.
     read: i64,
     /// Entries done in the database.
-    done: i64,
+    pub(super) done: i64,
 }
 
 /// An entry with its number, key and occurrence.
-struct Keyed {
-    entry: BankEntry,
-    number: i64,
+pub(super) struct Keyed {
+    pub(super) entry: BankEntry,
+    pub(super) number: i64,
     class: Class,
-    key: EntryKey,
-    occurrence: u32,
+    pub(super) key: EntryKey,
+    pub(super) occurrence: u32,
+    /// The payment or debit that another format told it as.
+    pub(super) same: Option<Uuid>,
+}
+
+impl Keyed {
+    /// The payment or debit that it is: as another format told it, else by its own key.
+    pub(super) fn id(&self) -> Uuid {
+        self.same
+            .unwrap_or_else(|| self.key.occurrence(self.occurrence).as_uuid())
+    }
 }
 
 /// What one chunk is booked with.
-struct Chunk<'a> {
+pub(super) struct Chunk<'a> {
     ctx: &'a Context,
     config: &'a Config,
-    item: &'a Raw,
+    pub(super) item: &'a Raw,
     sha256: Arc<str>,
     rule: SettlementRule,
-    received_at: Timestamp,
+    pub(super) received_at: Timestamp,
 }
 
 /// Books what is proved of a file, and finishes it. `false` where somebody else works on it.
@@ -223,10 +238,21 @@ async fn begin(chunk: &Chunk<'_>, statement: Option<&Statement>, sort: Sort) -> 
     } else {
         statements::occurrences(&mut conn, &apart, statement.first_booked_on, statement.last_booked_on).await?
     };
+    let (retold, batches) = retold(
+        &mut conn,
+        statement,
+        &others,
+        &apart,
+        (sort.channel, sort.kind.is_final()),
+    )
+    .await?;
     Ok(Some(Booking {
         statement: statement.clone(),
         sort,
         collector: Arc::new(collector),
+        retold,
+        batches,
+        beside: others.iter().map(|other| other.statement_id).collect(),
         occurrences: Occurrences::after(taken),
         shown: Occurrences::default(),
         read: 0,
@@ -250,8 +276,14 @@ impl Chunk<'_> {
         }
         let mut tx = self.ctx.begin(Scope::Service).await?;
         let state = raw::lock(tx.conn(), self.item.raw_id).await?.map(|raw| raw.state);
-        let stands = statements::lock(tx.conn(), booking.statement.statement_id).await?;
-        let fits = stands.is_some_and(|stands| stands.state == "proved" && stands.next_entry == booking.done);
+        let stands = statements::lock(
+            tx.conn(),
+            booking.statement.statement_id,
+            booking.done == 0 || !booking.sort.kind.is_final(),
+        )
+        .await?;
+        let fits = !self.joined_by_others(&mut tx, booking).await?
+            && stands.is_some_and(|stands| stands.state == "proved" && stands.next_entry == booking.done);
         if state.as_deref() != Some("proved") || !fits {
             tx.rollback().await?;
             return Ok(false);
@@ -263,6 +295,11 @@ impl Chunk<'_> {
         statements::advance(tx.conn(), booking.statement.statement_id, &progress, end.then_some(now)).await?;
         if end && booking.sort.kind.is_final() {
             cover(&mut tx, &booking.statement).await?;
+            self.vanish(&mut tx, &mut session, booking).await?;
+            self.say_gaps(&mut tx, booking).await?;
+        }
+        if end && booking.sort.kind == StatementKind::Notification {
+            self.split_lumps(&mut tx, &mut session, booking).await?;
         }
         if end_of_file {
             raw::set_state(tx.conn(), self.item.raw_id, "done", None, &json!([]), now).await?;
@@ -286,7 +323,17 @@ impl Chunk<'_> {
         };
         let key = entry.key(&booking.statement.bank_account, dates);
         let occurrence = counted.next(key);
+        let same = match (class, entry.booked_on) {
+            (Class::Shown | Class::Zero, _) | (_, None) => None,
+            _ if booking.retold.is_empty() => None,
+            (_, Some(on)) => {
+                let names = entry.references.iter().filter_map(|text| name(text)).collect();
+                let minor = entry.amount.minor();
+                booking.retold.take(on, minor, (key, occurrence), &names)
+            }
+        };
         Keyed {
+            same,
             number: booking.read,
             class,
             key,
@@ -302,58 +349,55 @@ impl Chunk<'_> {
         booking: &Booking,
         new: &[Keyed],
     ) -> Result<Progress, Failure> {
-        let mut incoming = Vec::new();
-        let mut debits = Vec::new();
-        let mut pending = Vec::new();
-        let mut replaced = Vec::new();
-        let any_pending = payments::any_pending(tx.conn()).await?;
+        let (mut credits, mut incoming) = (Vec::new(), Vec::new());
+        let (mut debited, mut debits) = (Vec::new(), Vec::new());
+        let mut shown = Vec::new();
         for keyed in new {
             match keyed.class {
                 Class::Payment | Class::Settlement | Class::Unassignable => {
-                    incoming.push(self.incoming(booking, keyed)?)
+                    credits.push(keyed);
+                    incoming.push(self.incoming(booking, keyed)?);
                 }
-                Class::Reversal | Class::Outgoing => debits.push(self.debit(booking, keyed)?),
-                Class::Shown => pending.push((keyed, self.pending(booking, keyed))),
+                Class::Reversal | Class::Outgoing => {
+                    debited.push(keyed);
+                    debits.push(self.debit(booking, keyed)?);
+                }
+                Class::Shown => shown.push(keyed),
                 Class::Zero => {}
             }
-            if any_pending && !matches!(keyed.class, Class::Shown | Class::Zero) {
-                let open = keyed.entry.key(&booking.statement.bank_account, Dates::Open);
-                replaced.push((open.id().as_uuid(), keyed.key.occurrence(keyed.occurrence).as_uuid()));
-            }
         }
-        let paid = book_payments(tx, session, &incoming).await?;
+        let credits = self.explode(tx, booking, credits, incoming).await?;
+        let shown = self.foresee(tx, booking, &shown, &credits.incoming).await?;
+        let paid = book_payments(tx, session, &credits.incoming).await?;
         let out = book_debits(tx, session, &debits).await?;
-        let rows: Vec<Pending> = pending.iter().map(|(_, row)| row.clone()).collect();
-        let first = payments::keep_pending(tx.conn(), &rows).await?;
-        for (keyed, row) in &pending {
-            session.book.sighted(self.shown(
-                booking,
-                keyed,
-                row,
-                first.contains(&row.pending_id),
-                session.book.segment(),
-            ))?;
-        }
-        payments::replace_pending(tx.conn(), &replaced, self.received_at.utc()).await?;
-        let shown = i64::try_from(pending.len()).unwrap_or(i64::MAX);
+        self.exploded(tx, session, booking, &credits, &paid).await?;
+        self.settle(tx, session, booking, (&credits, &paid), &debited).await?;
+        self.told_better(tx, session, &credits).await?;
+        let count = i64::try_from(shown.len()).unwrap_or(i64::MAX);
+        self.show(tx, session, booking, shown).await?;
         Ok(Progress {
             next_entry: 0,
             payments: paid.new,
             seen_again: paid.seen_again,
             reversals: out.reversals,
             outgoing: out.outgoing,
-            shown,
+            shown: count,
         })
     }
 
+    /// The key under which payers are remembered.
+    pub(super) fn payer_secret(&self) -> &runtime::Secret {
+        &self.config.payer_key
+    }
+
     /// The value date, else the booking date, else the statement's day.
-    fn value_on(&self, booking: &Booking, entry: &BankEntry) -> Result<kernel::BusinessDate, Failure> {
+    pub(super) fn value_on(&self, booking: &Booking, entry: &BankEntry) -> Result<kernel::BusinessDate, Failure> {
         let of_statement = booking.statement.closing_on.map(from_naive).transpose()?;
         let found = entry.value_on.or(entry.booked_on).or(of_statement);
         found.ok_or_else(|| anyhow::anyhow!("a proved entry without any date").into())
     }
 
-    fn incoming(&self, booking: &Booking, keyed: &Keyed) -> Result<Incoming, Failure> {
+    pub(super) fn incoming(&self, booking: &Booking, keyed: &Keyed) -> Result<Incoming, Failure> {
         let entry = &keyed.entry;
         let (kind, unassignable) = match keyed.class {
             Class::Settlement => ("settlement", Some(Reason::Settlement)),
@@ -363,7 +407,7 @@ impl Chunk<'_> {
         };
         let creditor = booking.collector.creditor_id;
         Ok(Incoming {
-            payment_id: keyed.key.occurrence(keyed.occurrence),
+            payment_id: PaymentId::from_uuid(keyed.id()),
             collector: Arc::clone(&booking.collector),
             channel: booking.sort.channel,
             kind,
@@ -395,7 +439,7 @@ impl Chunk<'_> {
         let entry = &keyed.entry;
         let money: Money = entry.amount.checked_neg().map_err(anyhow::Error::new)?;
         Ok(Debit {
-            debit_id: keyed.key.occurrence(keyed.occurrence).as_uuid(),
+            debit_id: keyed.id(),
             collector: Arc::clone(&booking.collector),
             channel: booking.sort.channel,
             money,
@@ -422,51 +466,6 @@ impl Chunk<'_> {
             entry_key: keyed.key.id().as_uuid(),
             occurrence: keyed.occurrence,
         })
-    }
-
-    fn pending(&self, booking: &Booking, keyed: &Keyed) -> Pending {
-        Pending {
-            pending_id: derived_id("pending", &[&keyed.key.id().to_string(), &keyed.occurrence.to_string()]),
-            pending_key: keyed.key.id().as_uuid(),
-            creditor_id: booking.collector.creditor_id,
-            collector: booking.collector.name.clone(),
-            currency: keyed.entry.amount.currency().code().to_owned(),
-            amount_minor: keyed.entry.amount.minor(),
-            status: keyed.entry.status.word(),
-            seen_at: self.received_at.utc(),
-        }
-    }
-
-    fn shown(&self, booking: &Booking, keyed: &Keyed, row: &Pending, first: bool, segment: i64) -> SightingRow {
-        let entry = &keyed.entry;
-        let place = [booking.statement.statement_id.to_string(), keyed.number.to_string()];
-        SightingRow {
-            statement_id: booking.statement.statement_id,
-            entry_no: keyed.number,
-            sighting_id: kernel::SightingId::derive(&[&place[0], &place[1]]).as_uuid(),
-            payment_id: row.pending_id,
-            creditor_id: row.creditor_id.as_uuid(),
-            calendar: booking.collector.calendar.clone(),
-            segment,
-            channel: booking.sort.channel.to_owned(),
-            collector: row.collector.clone(),
-            class: "shown".to_owned(),
-            status: row.status.to_owned(),
-            first,
-            currency: row.currency.clone(),
-            amount_minor: row.amount_minor,
-            booked_on: entry.booked_on.map(|on| on.naive()),
-            value_on: entry.value_on.map(|on| on.naive()),
-            entry_key: row.pending_key,
-            occurrence: i32::try_from(keyed.occurrence).unwrap_or(i32::MAX),
-            refs: join(&entry.references),
-            raw_id: self.item.raw_id,
-            place: entry.place.clone(),
-            sighted_at: row.seen_at,
-            payer_name: entry.counterparty_name.clone(),
-            payer_iban: entry.counterparty_account.clone(),
-            remittance: (!entry.remittance.is_empty()).then(|| entry.remittance.clone()),
-        }
     }
 }
 

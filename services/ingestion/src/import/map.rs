@@ -1,6 +1,7 @@
 //! From an entry as its format says it to what ingestion needs.
 
 use crate::domain::entry::{BankEntry, Status};
+use crate::domain::sightings;
 use crate::formats::{Entry, Part, ReferenceKind, StatementKind, Status as Written};
 
 /// The entry; `None` where its amount could not be read (its statement is quarantined then).
@@ -46,6 +47,9 @@ pub fn entry(read: &Entry, kind: StatementKind) -> Option<BankEntry> {
             ReferenceKind::Creditor,
             ReferenceKind::Customer,
         ]),
+        dated: read.status == Written::Booked && read.booked_on.is_some(),
+        batch_names: batch_names(read),
+        lump: matches!(read.part, Part::Batch { .. }) || is_bare_batch(read),
         structured: structured(read, texts(&[ReferenceKind::Creditor])),
         free_text: free_text(
             read,
@@ -93,6 +97,34 @@ fn bank_reference(read: &Entry) -> Option<(&'static str, String)> {
     let transaction = || of(ReferenceKind::Transaction).map(|text| ("TxId", text));
     let uetr = || of(ReferenceKind::Uetr).map(|text| ("UETR", text));
     servicer.or_else(transaction).or_else(uetr)
+}
+
+/// `AcctSvcrRef` of the entry, `PmtInfId`, `MsgId`, and a `NtryRef` that is no mere number of the line.
+fn batch_names(read: &Entry) -> Vec<String> {
+    let of = |kind: ReferenceKind| read.references.iter().filter(move |reference| reference.kind == kind);
+    let batch = read.batch.as_ref();
+    let line = of(ReferenceKind::Entry).filter(|reference| reference.text.len() >= 6);
+    let names = read
+        .servicer_reference
+        .iter()
+        .chain(batch.and_then(|batch| batch.payment_information_id.as_ref()))
+        .chain(of(ReferenceKind::PaymentInformation).map(|reference| &reference.text))
+        .chain(batch.and_then(|batch| batch.message_id.as_ref()))
+        .chain(of(ReferenceKind::Message).map(|reference| &reference.text))
+        .chain(line.map(|reference| &reference.text));
+    let mut distinct: Vec<String> = Vec::new();
+    for name in names.filter_map(|text| sightings::name(text)) {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
+}
+
+/// `Btch` without a count, and nothing that tells of one payment.
+fn is_bare_batch(read: &Entry) -> bool {
+    let silent = read.remittance.is_empty() && read.documents.is_empty() && read.counterparty().is_empty();
+    matches!(read.part, Part::Whole) && read.batch.is_some() && silent
 }
 
 /// Creditor references, documents, and the account that was credited: it may be a virtual one.

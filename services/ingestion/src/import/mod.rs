@@ -1,11 +1,16 @@
 //! Statement files: stored, proved, booked. Two passes over the stored bytes: the first proves every statement, the second
 //! books the proved ones in chunks, each a transaction that says where it stands. Ways in beside uploads: watched folders, pulls by SFTP.
 
+mod batches;
 mod book;
 pub mod folders;
+mod gaps;
 mod map;
+mod overdue;
 mod pages;
 mod prove;
+mod provisional;
+mod retold;
 pub mod sftp;
 pub mod source;
 mod task;

@@ -130,6 +130,15 @@ async fn keep(
         if let Some((earlier, content)) = statements::with_key(tx.conn(), &statement).await? {
             statement.repeats = Some(earlier);
             statement.repeats_exactly = Some(content == statement.content_sha256);
+            if content != statement.content_sha256
+                && let Value::Array(problems) = &mut statement.problems
+            {
+                problems.push(json!({
+                    "where": format!("Stmt[{}]", statement.number),
+                    "what": format!("it has the number and dates of statement {earlier}, but says something else"),
+                    "remedy": "What is new in it is booked, nothing is taken back: compare both, and ask the bank which one holds.",
+                }));
+            }
         }
         statements::put(tx.conn(), &statement, at).await?;
     }

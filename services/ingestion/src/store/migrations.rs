@@ -30,6 +30,11 @@ pub const ALL: &[Migration] = &[
         sql: include_str!("../../migrations/0005_tasks.sql"),
     },
     Migration {
+        version: 6,
+        name: "sightings",
+        sql: include_str!("../../migrations/0006_sightings.sql"),
+    },
+    Migration {
         version: 10,
         name: "sftp",
         sql: include_str!("../../migrations/0010_sftp.sql"),

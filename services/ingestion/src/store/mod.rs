@@ -9,18 +9,23 @@
 //! | [`day`], [`proof`] | the day's sums; the same recomputed from rows |
 //! | [`feeds`] | how far bank accounts are covered; days that people released |
 //! | [`sftp`] | whose turn it is to pull from a bank's server, and which files are known |
+//! | [`provisional`], [`expectations`] | what is told before it is final, and what accounts expect of it |
+//! | [`batches`] | where batches and their payments meet |
 //! | [`tasks`] | work for people |
 //! | [`read`] | what the API shows |
 //! | [`migrations`] | the tables, as they came |
 
+pub mod batches;
 pub mod book;
 pub mod day;
 pub mod deposits;
+pub mod expectations;
 pub mod feeds;
 pub mod migrations;
 pub mod payments;
 pub mod payu;
 pub mod proof;
+pub mod provisional;
 pub mod raw;
 pub mod read;
 pub mod references;

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
-use kernel::CreditorId;
 use runtime::Bulk;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rows::PaymentRow;
+use super::provisional::Window;
+use super::rows::{PaymentRow, SightingRow};
 
 /// Payments that are there already, by id: their place and amount.
 ///
@@ -163,87 +162,51 @@ pub async fn booked_before(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Befo
     Ok(before)
 }
 
-/// An entry that was shown as pending.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// Derived from key and occurrence.
-    pub pending_id: Uuid,
-    /// The key without dates.
-    pub pending_key: Uuid,
-    /// The creditor.
-    pub creditor_id: CreditorId,
-    /// Bank account.
-    pub collector: String,
-    /// The currency's code.
-    pub currency: String,
-    /// Signed.
-    pub amount_minor: i64,
-    /// `pending` or `info`.
-    pub status: &'static str,
-    /// When.
-    pub seen_at: DateTime<Utc>,
-}
-
-/// Keeps entries that are not on the books; gives the ids that are new.
+/// Those of these payments that stand, by id, their rows locked in order: not taken back.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep_pending(conn: &mut PgConnection, pending: &[Pending]) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    if pending.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let new: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO pending (pending_id, pending_key, creditor_id, collector, currency, amount_minor, status, seen_at)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[])
-         ON CONFLICT DO NOTHING RETURNING pending_id",
+pub async fn lock_standing(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, PaymentRow>, sqlx::Error> {
+    let rows: Vec<PaymentRow> = sqlx::query_as(
+        "SELECT * FROM payment p WHERE payment_id = ANY($1) AND NOT EXISTS (SELECT FROM reversal r WHERE r.payment_id = p.payment_id)
+         ORDER BY payment_id FOR NO KEY UPDATE",
     )
-    .bind(pending.iter().map(|entry| entry.pending_id).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.pending_key).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.creditor_id.as_uuid()).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.collector.clone()).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.currency.clone()).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.amount_minor).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.status.to_owned()).collect::<Vec<_>>())
-    .bind(pending.iter().map(|entry| entry.seen_at).collect::<Vec<_>>())
+    .bind(ids)
     .fetch_all(conn)
     .await?;
-    Ok(new.into_iter().collect())
+    Ok(rows.into_iter().map(|row| (row.payment_id, row)).collect())
 }
 
-/// Whether any entry is pending.
+/// The sighting that brought a payment.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn any_pending(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pending WHERE replaced_by IS NULL)")
-        .fetch_one(conn)
+pub async fn first_sighting(conn: &mut PgConnection, payment: Uuid) -> Result<Option<SightingRow>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM sighting WHERE payment_id = $1 AND class = 'payment' AND first LIMIT 1")
+        .bind(payment)
+        .fetch_optional(conn)
         .await
 }
 
-/// Booked entries replace one open pending entry with the same key each.
+/// Providers' payments of these amounts and days that stand and that no bank entry brought yet.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn replace_pending(
+pub async fn unmet_at_providers(
     conn: &mut PgConnection,
-    booked: &[(Uuid, Uuid)],
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    if booked.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "UPDATE pending p SET replaced_by = b.payment_id, replaced_at = $3
-         FROM (SELECT k AS pending_key, i AS payment_id, row_number() OVER (PARTITION BY k ORDER BY i) AS n
-               FROM UNNEST($1::uuid[], $2::uuid[]) AS u(k, i)) b
-         JOIN (SELECT pending_id, pending_key, row_number() OVER (PARTITION BY pending_key ORDER BY pending_id) AS n
-               FROM pending WHERE replaced_by IS NULL AND pending_key = ANY($1)) o USING (pending_key, n)
-         WHERE p.pending_id = o.pending_id",
+    creditors: &[Uuid],
+    window: &Window,
+) -> Result<Vec<PaymentRow>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT p.* FROM payment p JOIN payu_transaction t ON t.payment_id = p.payment_id
+         WHERE p.creditor_id = ANY($1) AND p.amount_minor = ANY($2) AND p.value_on BETWEEN $3 AND $4
+           AND t.state = 'APPROVED' AND t.bank_entry_id IS NULL AND NOT EXISTS (SELECT FROM reversal r WHERE r.payment_id = p.payment_id)
+         ORDER BY p.value_on, p.payment_id LIMIT 5000",
     )
-    .bind(booked.iter().map(|(key, _)| *key).collect::<Vec<_>>())
-    .bind(booked.iter().map(|(_, payment)| *payment).collect::<Vec<_>>())
-    .bind(at)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(creditors)
+    .bind(window.amounts.iter().copied().collect::<Vec<_>>())
+    .bind(window.from)
+    .bind(window.to)
+    .fetch_all(conn)
+    .await
 }

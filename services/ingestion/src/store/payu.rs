@@ -92,3 +92,24 @@ pub fn put<'a>(bulk: &mut Bulk, transactions: impl Iterator<Item = &'a Transacti
     .bind(all.iter().map(|one| one.raw_id).collect::<Vec<_>>())
     .bind(all.iter().map(|one| one.updated_at).collect::<Vec<_>>());
 }
+
+/// A transaction of one of these payments is the money of `payment`, which `bank_entry` brought too.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn meet(
+    conn: &mut PgConnection,
+    either: &[Uuid],
+    payment: Uuid,
+    bank_entry: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE payu_transaction SET payment_id = $2, bank_entry_id = $3 WHERE payment_id = ANY($1) AND bank_entry_id IS NULL",
+    )
+    .bind(either)
+    .bind(payment)
+    .bind(bank_entry)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

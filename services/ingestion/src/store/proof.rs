@@ -234,7 +234,7 @@ fn certified((key, (amount_minor, count)): (Key, (i64, i64))) -> anyhow::Result<
 }
 
 /// What holds over all rows, closed or not: each statement names its rule and gives the ids that break it.
-const CHECKS: [(&str, &str); 14] = [
+const CHECKS: [(&str, &str); 16] = [
     (
         "a deposit's remainder is the sum of its moves",
         "SELECT d.payment_id::text FROM deposit d LEFT JOIN deposit_move m USING (payment_id)
@@ -311,6 +311,18 @@ const CHECKS: [(&str, &str); 14] = [
         "an approved transaction at PayU is the money of its payment",
         "SELECT t.merchant_id || '/' || t.transaction_id FROM payu_transaction t LEFT JOIN payment p USING (payment_id)
          WHERE t.state = 'APPROVED' AND (p.amount_minor, p.currency) IS DISTINCT FROM (t.amount_minor, t.currency)",
+    ),
+    (
+        "what is expected is of provisional money, and ends with it",
+        "SELECT e.expectation_id::text FROM expectation e LEFT JOIN pending p USING (pending_id)
+         WHERE p.pending_id IS NULL OR (e.ended_at IS NULL AND p.ended_at IS NOT NULL) OR p.amount_minor < e.amount_minor",
+    ),
+    (
+        "what provisional money turned out to be is on the books",
+        "SELECT p.pending_id::text FROM pending p WHERE p.booked_as IS NOT NULL
+           AND NOT EXISTS (SELECT FROM payment b WHERE b.payment_id = p.booked_as)
+           AND NOT EXISTS (SELECT FROM outgoing b WHERE b.outgoing_id = p.booked_as)
+           AND NOT EXISTS (SELECT FROM reversal b WHERE b.reversal_id = p.booked_as)",
     ),
     (
         "only the journal's running sums have a credit side",

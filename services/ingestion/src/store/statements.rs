@@ -85,6 +85,12 @@ impl Statement {
         super::derived_id("statement", &[&raw_id.to_string(), &number.to_string()])
     }
 
+    /// How it is told: `camt053`, `mt940`, ….
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        self.statement_key.split('|').nth(2).unwrap_or_default()
+    }
+
     /// Its place among the others of its account.
     #[must_use]
     pub fn period(&self) -> Period {
@@ -234,15 +240,19 @@ pub async fn of_raw(conn: &mut PgConnection, raw_id: Uuid) -> Result<Vec<Stateme
     .await
 }
 
-/// One statement, its row locked.
+/// One statement, its row locked, and its bank account until the transaction ends: `alone`, or beside others that book
+/// into it. What is provisional and what is booked look for each other under this lock: at once, neither would find the other.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lock(conn: &mut PgConnection, statement_id: Uuid) -> Result<Option<Statement>, sqlx::Error> {
+pub async fn lock(conn: &mut PgConnection, statement_id: Uuid, alone: bool) -> Result<Option<Statement>, sqlx::Error> {
     sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM statement WHERE statement_id = $1 FOR UPDATE"
+        "SELECT {COLUMNS}, CASE WHEN $2 THEN pg_advisory_xact_lock(hashtextextended('sightings/' || bank_account, 0))::text
+             ELSE pg_advisory_xact_lock_shared(hashtextextended('sightings/' || bank_account, 0))::text END AS held
+         FROM statement WHERE statement_id = $1 FOR UPDATE"
     )))
     .bind(statement_id)
+    .bind(alone)
     .fetch_optional(conn)
     .await
 }
@@ -291,6 +301,47 @@ pub async fn occurrences(
         )
     };
     Ok(rows.into_iter().map(read).collect())
+}
+
+/// A booking as a statement told it.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Told {
+    /// The statement.
+    pub statement_id: Uuid,
+    /// The payment, or the debit.
+    pub id: Uuid,
+    /// Signed.
+    pub amount_minor: i64,
+    /// Booking date.
+    pub booked_on: NaiveDate,
+    /// Key without occurrence.
+    pub entry_key: Uuid,
+    /// Occurrence.
+    pub occurrence: i32,
+    /// References, as a list column.
+    pub refs: String,
+}
+
+/// What these statements booked within these booking dates, in their order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn told(
+    conn: &mut PgConnection,
+    statements: &[Uuid],
+    first_on: Option<NaiveDate>,
+    last_on: Option<NaiveDate>,
+) -> Result<Vec<Told>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT s.statement_id, COALESCE(r.reversal_id, s.payment_id) AS id, s.amount_minor, s.booked_on, s.entry_key, s.occurrence, s.refs
+         FROM sighting s LEFT JOIN reversal r ON s.class = 'reversal' AND r.payment_id = s.payment_id
+         WHERE s.statement_id = ANY($1) AND s.class <> 'shown' AND s.booked_on BETWEEN $2 AND $3 ORDER BY s.statement_id, s.entry_no",
+    )
+    .bind(statements)
+    .bind(first_on)
+    .bind(last_on)
+    .fetch_all(conn)
+    .await
 }
 
 /// What a chunk did.
@@ -364,6 +415,63 @@ pub async fn cover(conn: &mut PgConnection, bank_account: &str, days: &[NaiveDat
     sqlx::query("INSERT INTO bank_day (bank_account, day_on) SELECT $1, UNNEST($2::date[]) ON CONFLICT DO NOTHING")
         .bind(bank_account)
         .bind(days)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A booked statement in the chain of its account.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct ChainRow {
+    /// The statement.
+    pub statement_id: Uuid,
+    /// Its number.
+    pub sequence: Option<i64>,
+    /// Opening balance.
+    pub opening_minor: Option<i64>,
+    /// Closing balance.
+    pub closing_minor: Option<i64>,
+    /// First day of it.
+    pub from_on: NaiveDate,
+    /// Date of the closing balance.
+    pub closing_on: NaiveDate,
+}
+
+/// Booked statements of the account in one format that close within these days, in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn chain(
+    conn: &mut PgConnection,
+    bank_account: &str,
+    channel: &str,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<Vec<ChainRow>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT statement_id, sequence, opening_minor, closing_minor, COALESCE(from_on, first_booked_on, closing_on) AS from_on, closing_on
+         FROM statement
+         WHERE bank_account = $1 AND split_part(statement_key, '|', 3) = $2 AND closing_on BETWEEN $3 AND $4 AND state = 'booked'
+         ORDER BY closing_on, sequence, proved_at, statement_id",
+    )
+    .bind(bank_account)
+    .bind(channel)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await
+}
+
+/// Says more about a statement.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_problems(conn: &mut PgConnection, statement_id: Uuid, problems: &[Value]) -> Result<(), sqlx::Error> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("UPDATE statement SET problems = problems || $2 WHERE statement_id = $1")
+        .bind(statement_id)
+        .bind(Value::Array(problems.to_vec()))
         .execute(conn)
         .await?;
     Ok(())

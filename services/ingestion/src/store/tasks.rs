@@ -188,3 +188,26 @@ pub async fn page(conn: &mut PgConnection, filter: &TaskFilter<'_>) -> Result<Ve
     .fetch_all(conn)
     .await
 }
+
+/// Open tasks about gaps between an account's statements of one format that close within these days.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_gaps(
+    conn: &mut PgConnection,
+    bank_account: &str,
+    channel: &str,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT task_id FROM task
+         WHERE closed_at IS NULL AND kind = 'statement-gap' AND matter->>'account' = $1 AND matter->>'channel' = $2
+           AND (matter->>'on')::date BETWEEN $3 AND $4",
+    )
+    .bind(bank_account)
+    .bind(channel)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await
+}

@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod batches;
 mod camt;
 mod days;
 mod deposits;
 mod described;
+mod doubts;
 mod edges;
+mod expected;
 mod feeds;
+mod gaps;
 mod mt940;
 mod norma43;
+mod orders;
 mod pages;
 mod payu;
 mod provisional;

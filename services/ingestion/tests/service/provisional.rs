@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::camt::{Entry, Statement, entry, statement};
 use super::world::World;
 
-async fn upload(world: &World, file: impl Into<reqwest::Body>) -> Value {
+pub async fn upload(world: &World, file: impl Into<reqwest::Body>) -> Value {
     let (status, body) = world.post("/v1/statements?wait=30", file).await;
     assert!(status == 200 || status == 202, "{status}: {body}");
     body
@@ -23,16 +23,16 @@ fn as_message(statement: &Statement, name: &str, root: &str, element: &str) -> S
         .replace("</Stmt>", &format!("</{element}>"))
 }
 
-fn within_the_day(statement: &Statement) -> String {
+pub fn within_the_day(statement: &Statement) -> String {
     as_message(statement, "camt.052", "BkToCstmrAcctRpt", "Rpt")
 }
 
-fn notification(statement: &Statement) -> String {
+pub fn notification(statement: &Statement) -> String {
     as_message(statement, "camt.054", "BkToCstmrDbtCdtNtfctn", "Ntfctn")
 }
 
 const PAYMENTS: &str = "SELECT count(*) FROM payment";
-const OPEN: &str = "SELECT count(*) FROM pending WHERE replaced_by IS NULL";
+const OPEN: &str = "SELECT count(*) FROM pending WHERE ended_at IS NULL";
 const COVERED: &str = "SELECT count(*) FROM bank_day";
 
 #[tokio::test(flavor = "multi_thread")]

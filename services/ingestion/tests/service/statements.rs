@@ -270,18 +270,14 @@ async fn pending_entries_are_shown_and_replaced_when_booked() {
         .await;
     assert_eq!(world.count("SELECT count(*) FROM payment").await, 0);
     assert_eq!(
-        world
-            .count("SELECT count(*) FROM pending WHERE replaced_by IS NULL")
-            .await,
+        world.count("SELECT count(*) FROM pending WHERE ended_at IS NULL").await,
         1
     );
     world
         .upload(&statement("2026-11-04", 3, 0, &[entry(900, "vine")]))
         .await;
     assert_eq!(
-        world
-            .count("SELECT count(*) FROM pending WHERE replaced_by IS NULL")
-            .await,
+        world.count("SELECT count(*) FROM pending WHERE ended_at IS NULL").await,
         0
     );
     let certificate = world.close("2026-11-02").await;
