@@ -17,7 +17,7 @@ enum Kind {
     Withdrawn(Withdrawn),
 }
 
-/// Currencies that the euro and the new leu replaced (ISO 4217, list three): old bank files are in them, and banks go on
+/// Currencies that the euro, the new leu, lira and rouble replaced (ISO 4217, list three): old bank files are in them, and banks go on
 /// using such files as examples.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
 enum Withdrawn {
@@ -34,10 +34,19 @@ enum Withdrawn {
     Nlg,
     Pte,
     Rol,
+    Cyp,
+    Eek,
+    Ltl,
+    Lvl,
+    Mtl,
+    Rur,
+    Sit,
+    Skk,
+    Trl,
 }
 
 impl Withdrawn {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 22] = [
         Self::Ats,
         Self::Bef,
         Self::Dem,
@@ -51,6 +60,15 @@ impl Withdrawn {
         Self::Nlg,
         Self::Pte,
         Self::Rol,
+        Self::Cyp,
+        Self::Eek,
+        Self::Ltl,
+        Self::Lvl,
+        Self::Mtl,
+        Self::Rur,
+        Self::Sit,
+        Self::Skk,
+        Self::Trl,
     ];
 
     /// Letters, number, and decimal places.
@@ -69,6 +87,15 @@ impl Withdrawn {
             Self::Nlg => ("NLG", 528, 2),
             Self::Pte => ("PTE", 620, 2),
             Self::Rol => ("ROL", 642, 2),
+            Self::Cyp => ("CYP", 196, 2),
+            Self::Eek => ("EEK", 233, 2),
+            Self::Ltl => ("LTL", 440, 2),
+            Self::Lvl => ("LVL", 428, 2),
+            Self::Mtl => ("MTL", 470, 2),
+            Self::Rur => ("RUR", 810, 2),
+            Self::Sit => ("SIT", 705, 2),
+            Self::Skk => ("SKK", 703, 2),
+            Self::Trl => ("TRL", 792, 2),
         }
     }
 }
@@ -197,6 +224,9 @@ mod tests {
             ("DEM", 276, 2),
             ("ITL", 380, 0),
             ("ROL", 642, 2),
+            ("LTL", 440, 2),
+            ("SKK", 703, 2),
+            ("RUR", 810, 2),
         ] {
             let currency = Currency::parse(code).unwrap();
             assert_eq!((currency.code(), currency.exponent()), (code, exponent));

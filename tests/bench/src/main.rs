@@ -5,7 +5,7 @@
 //! | `pipeline` | bank file → ingestion → Kafka → allocation → Kafka, against the bare allocation transaction |
 //! | `latency` | PayU confirmation accepted → allocation published, at a steady rate |
 //! | `day-close` | a day over accounts with nothing to do, from the ERP's call to allocation's certificate |
-//! | `reader` | a large camt.053: the reader alone, and the importing process' peak memory |
+//! | `reader` | a large file of each format: the reader alone; a large camt.053: the importing process' peak memory |
 //! | `idle` | what all processes take while nothing happens |
 //!
 //! `cargo run --release -p bench -- pipeline --payments 200000 --json`
@@ -20,6 +20,7 @@ mod number;
 mod pipeline;
 mod place;
 mod reader;
+mod readers;
 
 use std::process::ExitCode;
 
@@ -62,9 +63,9 @@ enum Command {
         #[arg(long, default_value_t = 100_000)]
         accounts: usize,
     },
-    /// A large bank file.
+    /// A large bank file of each format.
     Reader {
-        /// Size of the file.
+        /// Size of each file.
         #[arg(long, default_value_t = 500)]
         megabytes: usize,
     },
@@ -73,6 +74,12 @@ enum Command {
         /// For how long.
         #[arg(long, default_value_t = 30)]
         seconds: u64,
+    },
+    /// Reads one file: what `reader` starts for each.
+    #[command(hide = true)]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
     },
     /// One service as a process of its own: what the other commands start.
     #[command(hide = true)]
@@ -96,6 +103,15 @@ fn main() -> ExitCode {
             other => {
                 eprintln!("bench: there is no service {other}");
                 ExitCode::from(2)
+            }
+        };
+    }
+    if let Command::Read { path } = cli.command {
+        return match readers::read(path) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("bench: {error:#}");
+                ExitCode::FAILURE
             }
         };
     }
@@ -131,7 +147,7 @@ async fn measure(command: Command) -> anyhow::Result<Value> {
         Command::DayClose { accounts } => day_close::run(accounts).await,
         Command::Reader { megabytes } => reader::run(megabytes).await,
         Command::Idle { seconds } => idle::run(seconds).await,
-        Command::Serve { .. } => anyhow::bail!("a service is not measured"),
+        Command::Serve { .. } | Command::Read { .. } => anyhow::bail!("what other commands start is not measured"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A large camt.053: how fast it is read, and what the importing process needs for it.
+//! Large files: how fast each reader is, and what the importing process needs for a camt.053.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Write as _};
@@ -12,6 +12,7 @@ use crate::cpu;
 use crate::inputs::{self, Payment};
 use crate::number::ratio;
 use crate::place::Place;
+use crate::readers;
 
 const PATIENCE: Duration = Duration::from_secs(1_800);
 /// An entry of these files, about.
@@ -41,6 +42,7 @@ async fn measure(place: &Place, megabytes: usize) -> anyhow::Result<Value> {
     )?;
     let took = u64::try_from(began.elapsed().as_micros())?;
     anyhow::ensure!(summary.quarantined == 0, "{summary:?}");
+    let readers = readers::measure(place.folder(), &path, megabytes)?;
     eprintln!("bench: read; now imported");
     let process = place.process("ingestion")?;
     let before_kib = cpu::peak_memory_kib(process)?;
@@ -59,6 +61,7 @@ async fn measure(place: &Place, megabytes: usize) -> anyhow::Result<Value> {
         "megabytes": bytes / 1_000_000,
         "entries": entries,
         "reader_mb_per_s": ratio(bytes, took, 1),
+        "readers": readers,
         "import_seconds": ratio(imported, 1_000_000, 1),
         "peak_memory_mib_before": before_kib / 1_024,
         "peak_memory_mib": cpu::peak_memory_kib(process)? / 1_024,

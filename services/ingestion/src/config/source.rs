@@ -31,7 +31,8 @@ pub struct Source {
     pub reversals: Reversals,
     /// Patterns of the creditor's own references in free texts: `#` is a digit, `@` a letter, `*` either.
     pub reference_patterns: Vec<String>,
-    /// Encoding of lines that are not UTF-8: `windows-1252` or `cp850`. Without it, whichever makes more letters of them.
+    /// Encoding of lines that are not UTF-8: `windows-1252`, `cp850`, `windows-1250`, …
+    /// Without it, whichever of Western Europe makes more letters of them.
     pub encoding: Option<String>,
     /// Whether a Norma 43 file without its record 88, or a CBI file without EF, may be booked.
     pub file_end: FileEnd,
@@ -165,7 +166,7 @@ impl Source {
             self.encoding
                 .as_deref()
                 .is_none_or(|name| Charset::named(name).is_some()),
-            "encoding: utf-8, windows-1252 or cp850".to_owned(),
+            format!("encoding: {}", Charset::NAMES),
         );
         ensure(
             self.currency

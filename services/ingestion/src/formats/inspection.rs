@@ -56,9 +56,9 @@ pub struct StatementView {
     pub account: Option<String>,
     /// ISO 4217.
     pub currency: Option<String>,
-    /// Signed, in minor units; null where there is no opening balance in the account's currency.
+    /// Signed, in minor units; null where there is no opening balance that can be read.
     pub opening_minor: Option<i64>,
-    /// Signed, in minor units; null where there is no closing balance in the account's currency.
+    /// Signed, in minor units; null where there is no closing balance that can be read.
     pub closing_minor: Option<i64>,
     /// `holds`, `fails` or `absent`, over booked entries.
     pub balance_proof: &'static str,
@@ -204,11 +204,7 @@ impl ProblemList {
     pub fn into_views(mut self) -> Vec<ProblemView> {
         if self.more > 0 {
             self.listed.push(ProblemView {
-                place: Place {
-                    line: 1,
-                    path: String::new(),
-                }
-                .to_string(),
+                place: Place::on_line(1).to_string(),
                 what: format!("{} more problems are not listed", self.more),
                 remedy: "Correct those above first.".to_owned(),
             });

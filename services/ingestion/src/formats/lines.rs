@@ -40,10 +40,7 @@ impl<R: Read> Lines<R> {
 
     /// A refusal at the line read last.
     pub(crate) fn refusal(&self, reason: RefusalReason) -> Refusal {
-        let at = Place {
-            line: self.number.max(1),
-            path: String::new(),
-        };
+        let at = Place::on_line(self.number.max(1));
         Refusal {
             at,
             reason,

@@ -14,6 +14,7 @@ mod archive;
 mod asobancaria;
 mod camt;
 mod cbi;
+mod charset;
 mod format;
 pub mod inspection;
 mod lines;
@@ -30,10 +31,12 @@ mod records;
 mod settings;
 mod source;
 mod table;
+mod unbroken;
 mod xml;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+pub use charset::Charset;
 pub use format::{Dialect, Family, Format, StatementKind};
 pub use inspection::{Inspection, inspect};
 pub use model::{
@@ -43,7 +46,6 @@ pub use model::{
 pub use pages::Pages;
 pub use patterns::Pattern;
 pub use problem::{Place, Problem, ProblemKind, ProofFailure, ReadError, Refusal, RefusalReason};
-pub use records::charset::Charset;
 pub use records::settings::{CbiSettings, ConceptLayout, FileEnd, RecordSettings, Slice, Totals};
 pub use settings::{Reversals, Settings};
 pub use source::{MAX_FILE, MAX_TOKEN, Sniffed};

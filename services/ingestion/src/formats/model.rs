@@ -203,9 +203,10 @@ impl StatementHeader {
 }
 
 /// Whether an entry is on the books.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub enum Status {
     /// `BOOK`, or none written.
+    #[default]
     Booked,
     /// `PDNG` or `FUTR`: may still vanish.
     Pending,
@@ -226,9 +227,10 @@ impl Status {
 }
 
 /// What an [`Entry`] stands for.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub enum Part {
     /// An entry with at most one detail.
+    #[default]
     Whole,
     /// One detail (`index` from 0) of an entry whose `count` details all have an amount in the account's currency and
     /// sum to the entry.
@@ -352,7 +354,7 @@ pub struct Return {
 }
 
 /// One entry of a statement, or one detail of it: see [`Part`].
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Entry {
     /// Running number of the statement in the file, from 1.
     pub statement: u32,
@@ -405,6 +407,19 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A booked credit of which nothing is known but where it stands: `number` of its statement, and the line.
+    #[must_use]
+    pub fn new(statement: u32, number: u64, line: u64, currency: Option<Currency>) -> Self {
+        Self {
+            statement,
+            number,
+            line,
+            currency,
+            credit: true,
+            ..Self::default()
+        }
+    }
+
     /// The other side: debtor of a credit, creditor of a debit, swapped when reversed.
     #[must_use]
     pub fn counterparty(&self) -> &Party {
@@ -451,9 +466,9 @@ impl Verdict {
 pub struct Proof {
     /// The outcome.
     pub verdict: Verdict,
-    /// Opening balance (`OPBD`, else `PRCD`).
+    /// Opening balance (`OPBD`, else `PRCD`); one in another currency where there is none in the account's.
     pub opening: Option<Money>,
-    /// Closing balance (`CLBD`).
+    /// Closing balance (`CLBD`), likewise.
     pub closing: Option<Money>,
     /// Signed sum of the booked entries in minor units of the account's currency.
     pub booked_minor: i128,

@@ -15,6 +15,17 @@ pub struct Place {
     pub path: String,
 }
 
+impl Place {
+    /// A line, inside of no element.
+    #[must_use]
+    pub fn on_line(line: u64) -> Self {
+        Self {
+            line,
+            path: String::new(),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;
@@ -402,8 +413,18 @@ pub enum ReadError<E> {
     Refused(Box<Refusal>),
     /// The bytes could not be read: transient, says nothing about the file.
     #[error("the file could not be read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The receiver of the events stopped.
     #[error("{0}")]
     Receiver(E),
+}
+
+impl<E> From<io::Error> for ReadError<E> {
+    /// A refusal that a transcoding input could only tell as an error of reading is one.
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<Refusal>() {
+            Ok(refusal) => Self::Refused(Box::new(refusal)),
+            Err(error) => Self::Io(error),
+        }
+    }
 }

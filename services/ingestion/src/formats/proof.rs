@@ -176,8 +176,16 @@ pub(crate) fn prove(candidates: &Candidates<'_>, sums: &Sums) -> Outcome {
             return outcome;
         }
     }
-    let first = openings.first().and_then(|balance| balance.money);
-    let last = closings.first().and_then(|balance| balance.money);
+    // One in another currency is shown where there is no other: the difference is told with it.
+    let shown = |own: &[Balance], all: &[&Balance]| {
+        let foreign = || {
+            all.iter()
+                .find_map(|balance| balance.money.filter(|money| similar(*money, candidates.currency)))
+        };
+        own.first().and_then(|balance| balance.money).or_else(foreign)
+    };
+    let first = shown(&openings, &candidates.opening);
+    let last = shown(&closings, &candidates.closing);
     let both = !candidates.opening.is_empty() && !candidates.closing.is_empty();
     let verdict = if both { Verdict::Fails } else { Verdict::Absent };
     Outcome {

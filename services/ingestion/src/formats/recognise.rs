@@ -67,10 +67,7 @@ pub(crate) fn recognise(input: &mut impl Read) -> io::Result<Result<Recognised, 
 }
 
 fn first_line(reason: RefusalReason) -> Refusal {
-    let at = Place {
-        line: 1,
-        path: String::new(),
-    };
+    let at = Place::on_line(1);
     Refusal {
         at,
         reason,
@@ -147,6 +144,9 @@ const TAGS: [&str; 18] = [
     "90C",
 ];
 
+/// What older programs of German banks write where a line of MT940 ends.
+pub(crate) const SIGNS_FOR_LINE_END: &str = "@@";
+
 /// A tag of a statement at the beginning of a line, or after the `{4:` of an envelope; or the envelope itself.
 fn is_swift(text: &str) -> bool {
     let tagged = |line: &str| {
@@ -156,13 +156,15 @@ fn is_swift(text: &str) -> bool {
             .is_some_and(|(name, _)| TAGS.contains(&name))
     };
     let envelope = ["{2:O940", "{2:I940", "{2:O942", "{2:I942"];
-    envelope.iter().any(|mark| text.contains(mark)) || lines(text).any(tagged)
+    let lines_of_signs = || text.split(SIGNS_FOR_LINE_END).take(LINES).any(tagged);
+    envelope.iter().any(|mark| text.contains(mark)) || lines(text).any(tagged) || lines_of_signs()
 }
 
-/// `11` with bank, branch, account and two dates in digits; some banks put a file header `00` before it.
+/// `11` with bank, branch and two dates in digits; some banks put a file header `00` before it.
 fn is_norma43(text: &str) -> bool {
     let mut lines = lines(text);
-    let account = |line: &str| line.starts_with("11") && digits(line, 2, 32);
+    // The account itself may hold letters: it is told then.
+    let account = |line: &str| line.starts_with("11") && digits(line, 2, 10) && digits(line, 20, 32);
     match lines.next() {
         Some(first) if account(first) => true,
         Some(first) => first.starts_with("00") && first.len() <= 80 && lines.next().is_some_and(account),
@@ -173,12 +175,14 @@ fn is_norma43(text: &str) -> bool {
 /// ` RH` header, then movements `61` to `65` or the trailer `EF`.
 fn is_cbi(text: &str) -> bool {
     let mut lines = lines(text);
-    lines
-        .next()
-        .is_some_and(|first| first.starts_with("RH") && first.get(2..12).is_some_and(|part| part.is_ascii()))
-        && lines
-            .next()
-            .is_some_and(|next| ["61", "62", "64", "EF"].iter().any(|record| next.starts_with(record)))
+    let Some(first) = lines.next() else { return false };
+    // Without line ends: records of 120 one after the other, of which the first blank is cut off.
+    let next = lines.next().or_else(|| first.get(119..)).unwrap_or_default();
+    first.starts_with("RH")
+        && first.get(2..12).is_some_and(|part| part.is_ascii())
+        && ["61", "62", "64", "EF"]
+            .iter()
+            .any(|record| next.trim_start().starts_with(record))
 }
 
 /// `01` with the collecting company and a date, then the batch header `05`, or (1998) a detail `02`.
@@ -224,6 +228,11 @@ mod tests {
         ("11000100020000000003230101230131200000000010000978", Ok(Shape::Norma43)),
         (
             "00999923010100\r\n110001000200000000032301012301312000000000100009783EMPRESA",
+            Ok(Shape::Norma43),
+        ),
+        ("@@:20:STARTUMS@@:25:12345678/1234@@:28C:0@@", Ok(Shape::Swift)),
+        (
+            "1100491500ES2345678A230101230131200000000000010000978",
             Ok(Shape::Norma43),
         ),
         (" RH0310031999010124FILE\n 61000000193001\n", Ok(Shape::CbiRh)),

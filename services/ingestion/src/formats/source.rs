@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::problem::{Place, Problem, ProblemKind, RefusalReason};
+use super::problem::{Place, Problem, ProblemKind, Refusal, RefusalReason};
 
 /// Largest file that is read: 4 GiB.
 pub const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
@@ -82,10 +82,7 @@ pub(crate) fn sniff_xml(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Resul
     let contradicted = encoding != Some(actual) || wide;
     let line = looked.first_bad_line.unwrap_or(1);
     let note = contradicted.then(|| Problem {
-        at: Place {
-            line,
-            path: String::new(),
-        },
+        at: Place::on_line(line),
         kind: ProblemKind::EncodingContradicted {
             declared: name,
             actual: actual.name(),
@@ -111,10 +108,7 @@ pub(crate) fn sniff_text(head: Vec<u8>, rest: &mut impl Read) -> io::Result<Snif
 }
 
 fn first_line() -> Place {
-    Place {
-        line: 1,
-        path: String::new(),
-    }
+    Place::on_line(1)
 }
 
 fn marked(encoding: &'static Encoding, skip: usize, declared: Option<&str>) -> Sniffed {
@@ -175,10 +169,7 @@ impl Looked {
         let Some(line) = self.first_bad_line else {
             return Sniffed::utf8();
         };
-        let at = Place {
-            line,
-            path: String::new(),
-        };
+        let at = Place::on_line(line);
         let kind = ProblemKind::AssumedWindows1252 { line };
         Sniffed {
             encoding: WINDOWS_1252,
@@ -265,6 +256,8 @@ pub(crate) struct Source<R> {
     failure: Option<SourceFailure>,
     /// Control characters are looked for, and tokens bounded.
     strict: bool,
+    /// What the end of the file is filled up with, once it was met: zero bytes, or MS-DOS's mark of the end.
+    filler: Option<u8>,
 }
 
 impl<R: Read> Source<R> {
@@ -300,6 +293,7 @@ impl<R: Read> Source<R> {
             carriage_returns: false,
             taken: 0,
             failure: None,
+            filler: None,
         }
     }
 
@@ -371,18 +365,18 @@ impl<R: Read> Source<R> {
                     .decode_to_utf8_without_replacement(input, &mut self.out, self.raw_ended);
             self.raw_from += read;
             self.out_to = written;
+            self.scan()?;
             match result {
                 DecoderResult::InputEmpty => self.finished = self.raw_ended,
                 DecoderResult::OutputFull => {}
                 DecoderResult::Malformed(..) => {
-                    self.scan()?;
                     self.line += u64::try_from(self.line_feeds.len()).unwrap_or_default();
                     let reason = RefusalReason::BadEncoding(self.encoding.name());
                     return Err(self.fail(SourceFailure::Refused(reason)));
                 }
             }
         }
-        self.scan()
+        Ok(())
     }
 
     /// Looks at a filling once, eight bytes at a time: where its lines end, and whether a character in it is forbidden.
@@ -405,20 +399,31 @@ impl<R: Read> Source<R> {
                 match byte {
                     b'\n' => self.line_feeds.push(at),
                     b'\r' => self.carriage_returns = true,
-                    0..0x20 if *byte != b'\t' => forbidden = forbidden.or(Some((*byte, self.line_feeds.len()))),
+                    0..0x20 if *byte != b'\t' => {
+                        forbidden = forbidden.or(Some((*byte, self.line_feeds.len(), at)));
+                    }
                     _ => {}
                 }
                 at += 1;
             }
         }
-        if let Some((byte, lines)) = forbidden.filter(|_| self.strict) {
+        let from = match forbidden {
+            _ if !self.strict => return Ok(()),
+            _ if self.filler.is_some() => 0,
+            Some((_, _, at)) => at,
+            None => return Ok(()),
+        };
+        let (byte, lines) = forbidden.map_or((self.filler.unwrap_or_default(), 0), |(byte, lines, _)| (byte, lines));
+        let rest = filled.get(from..).unwrap_or_default();
+        let fills = |byte: &u8| matches!(byte, 0 | 0x1A) || byte.is_ascii_whitespace();
+        if !rest.iter().all(fills) {
             self.line += u64::try_from(lines).unwrap_or_default();
-            return Err(
-                self.fail(SourceFailure::Refused(RefusalReason::ForbiddenCharacter(u32::from(
-                    byte,
-                )))),
-            );
+            let reason = RefusalReason::ForbiddenCharacter(u32::from(byte));
+            return Err(self.fail(SourceFailure::Refused(reason)));
         }
+        self.filler = self.filler.or(Some(byte));
+        self.out_to = from;
+        self.line_feeds.retain(|at| *at < from);
         Ok(())
     }
 }
@@ -430,7 +435,21 @@ fn has_control(eight: u64) -> bool {
 }
 
 impl<R: Read> Read for Source<R> {
+    /// A refusal is the error itself, for whoever reads lines: see [`super::problem::ReadError`].
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.out_from == self.out_to
+            && let Err(error) = self.refill()
+        {
+            return Err(match self.failure.take() {
+                Some(SourceFailure::Io(error)) => error,
+                Some(SourceFailure::Refused(reason)) => io::Error::other(Refusal {
+                    at: Place::on_line(self.line),
+                    reason,
+                    format: None,
+                }),
+                None => error,
+            });
+        }
         let available = self.fill_buf()?;
         let count = available.len().min(buf.len());
         if let (Some(to), Some(from)) = (buf.get_mut(..count), available.get(..count)) {

@@ -329,10 +329,7 @@ impl<R: Read> Walker<R> {
                 reason @ (RefusalReason::BadEncoding(_) | RefusalReason::ForbiddenCharacter(_)),
             )) => {
                 // Found ahead of the parser: the current path says nothing about it.
-                let at = Place {
-                    line: source.line(),
-                    path: String::new(),
-                };
+                let at = Place::on_line(source.line());
                 return ReadError::Refused(Box::new(Refusal {
                     at,
                     reason,

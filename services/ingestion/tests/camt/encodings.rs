@@ -157,3 +157,19 @@ fn declared_wrongly() {
     .concat();
     assert_eq!(inspected(&overlong).problems.len(), 1);
 }
+
+/// Zero bytes and MS-DOS's mark fill up a file's end, and nothing stands behind them.
+#[test]
+fn what_fills_up_the_end() {
+    for filler in ["\u{1a}", "\0", "\r\n\u{1a}\r\n", &"\0".repeat(200_000)] {
+        let filled = text("") + filler;
+        assert_eq!(read_name(filled.as_bytes()), (NAME.to_owned(), Vec::new()));
+        let more = format!("{filled}<a/>");
+        assert!(matches!(
+            reason(more.as_bytes()),
+            RefusalReason::ForbiddenCharacter(0 | 0x1a)
+        ));
+    }
+    let cut = text("").replace("</Document>", "\0\0");
+    assert_eq!(reason(cut.as_bytes()), RefusalReason::Truncated);
+}

@@ -285,8 +285,14 @@ fn account_and_its_currency() {
     assert_eq!(found, value!([500, 500, "holds"]));
     assert_eq!(problems, ["the balance CLBD is in EUR, the account in RON"]);
     let (found, problems) = proof(&format!("{ACCOUNT}{}", foreign.replacen("EUR\">5", "EUR\">6", 1)));
-    assert_eq!(found, value!([500, null, "fails"]));
-    assert_eq!(problems[0], "the balance CLBD is in EUR, the account in RON");
+    assert_eq!(found, value!([500, 600, "fails"]));
+    assert_eq!(
+        problems,
+        [
+            "the balance CLBD is in EUR, the account in RON",
+            "the balance proof fails: opening 5.00 + booked 0.00 = 5.00, but the closing balance is 6.00 EUR"
+        ]
+    );
     // An available balance in another currency decides nothing.
     let available = balance("OPBD", "5", "CRDT") + &balance("CLBD", "5", "CRDT") + &balance("CLAV", "x", "CRDT");
     assert_eq!(
@@ -314,4 +320,18 @@ fn a_detail_in_fractions_of_a_cent_quarantines() {
         "line 2, Document/BkToCstmrStmt/Stmt[1]/Ntry[1]/NtryDtls/TxDtls[1]/Amt"
     );
     assert_eq!(found.statements[0].entries.len(), 1);
+}
+
+/// A code of ISO 20022 that a bank writes as its own is that code; any other of its own decides nothing.
+#[test]
+fn balances_by_codes_of_the_bank() {
+    let own = |text: &str| text.replace("<Cd>", "<Prtry>").replace("</Cd>", "</Prtry>");
+    let both = own(&(balance("OPBD", "5", "CRDT") + &balance("CLBD", "6", "CRDT")));
+    let one = entry("1", "CRDT", "");
+    assert_eq!(proof(&format!("{ACCOUNT}{both}{one}")).0, value!([500, 600, "holds"]));
+    let other = both.replace("CLBD", "SALDO");
+    assert_eq!(
+        proof(&format!("{ACCOUNT}{other}{one}")).0,
+        value!([500, null, "absent"])
+    );
 }

@@ -10,6 +10,7 @@
 mod build;
 mod envelopes;
 mod fixtures;
+mod liberties;
 mod problems;
 mod properties;
 mod samples;

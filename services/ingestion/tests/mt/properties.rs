@@ -142,10 +142,12 @@ fn cut_at_every_byte() {
         100,
     );
     let several = format!("{}{}", random, statement(":61:260102C1,NTRF\n", "11,00"));
-    let files = FIXTURES
-        .iter()
-        .map(|(_, bytes, _)| bytes.to_vec())
-        .chain([random.into(), several.into()]);
+    let signs = several.replace('\n', "@@");
+    let files =
+        FIXTURES
+            .iter()
+            .map(|(_, bytes, _)| bytes.to_vec())
+            .chain([random.into(), several.into(), signs.into()]);
     for bytes in files {
         let whole = gather(&bytes).unwrap();
         let expected = by_statement(&whole);

@@ -151,3 +151,10 @@ fn files_that_are_wrong() {
         "records without an account: record 61 is missing",
     );
 }
+
+#[test]
+fn without_line_ends() {
+    let expected = inspected(file().join("\r\n"));
+    let padded: String = file().iter().map(|line| format!("{line:<120}")).collect();
+    assert_eq!(inspected(padded).statements, expected.statements);
+}

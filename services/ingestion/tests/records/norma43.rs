@@ -4,7 +4,7 @@ use ingestion::formats::{Charset, ConceptLayout, FileEnd, RecordSettings};
 
 use crate::build::{
     assert_read, inspected, n43_account, n43_end, n43_ends, n43_file, n43_file_end, n43_movement, n43_movement_of,
-    records, told, with,
+    quarantined, records, told, with,
 };
 
 const IBAN: &str = "ES6000491500051234567892";
@@ -249,4 +249,56 @@ fn a_bank_that_writes_no_last_record() {
     assert_read(&with(&without, &settings));
     assert_eq!(inspected(&without).outcome.exit_code(), 1);
     assert_eq!(inspected(&without).statements[0].balance_proof, "holds");
+}
+
+/// Ways of writing that the Cuaderno does not know and banks have: what is read is the same.
+#[test]
+fn what_is_written_otherwise_is_read_the_same() {
+    let usual = n43_file(1_000, &[5_000, -20]);
+    let expected = inspected(&usual);
+    assert_read(&expected);
+    let letters = |text: &str| -> String {
+        // Debe and haber for 1 and 2, where they stand in records 11, 22 and 33.
+        let lines = text.lines().map(|line| {
+            let at = match &line[..2] {
+                "11" => 32,
+                "22" => 27,
+                "33" => 58,
+                _ => return line.to_owned(),
+            };
+            let letter = if &line[at..=at] == "1" { "D" } else { "H" };
+            format!("{}{letter}{}", &line[..at], &line[at + 1..])
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    for (case, file) in [
+        ("letters for directions", letters(&usual)),
+        ("the currency's letters", usual.replace("978", "EUR")),
+        (
+            "a blank before each record",
+            format!(" {}", usual.replace("\r\n", "\r\n ")),
+        ),
+    ] {
+        let found = inspected(&file);
+        assert_read(&found);
+        assert_eq!(found.statements, expected.statements, "{case}");
+    }
+    // Without a direction the arithmetic decides; what is missing is told all the same.
+    for (closing, sign) in [("1", 980), ("2", 5_980)] {
+        let amounts = if closing == "2" { vec![5_000, -20] } else { vec![-20] };
+        let file = n43_file(1_000, &amounts);
+        let at = file.rfind("\r\n33").unwrap() + 2 + 58;
+        let found = inspected(format!("{}0{}", &file[..at], &file[at + 1..]));
+        quarantined(&found, "the debit or credit code is \"0\"");
+        assert_eq!(found.statements[0].closing_minor, Some(sign));
+        assert_eq!(found.statements[0].balance_proof, "holds");
+    }
+    let file = n43_file(-5_000, &[-20]);
+    let at = file.rfind("\r\n33").unwrap() + 2 + 58;
+    let found = inspected(format!("{}0{}", &file[..at], &file[at + 1..]));
+    let statement = &found.statements[0];
+    assert_eq!(
+        (statement.closing_minor, statement.balance_proof),
+        (Some(-5_020), "holds")
+    );
 }

@@ -340,7 +340,7 @@ fn a_workbook() {
     assert_eq!(by(&bytes, settings.clone()).outcome, Outcome::Refused);
     // Cut anywhere, it is no archive any more.
     settings.sheet = None;
-    for at in (0..bytes.len()).step_by(37) {
+    for at in 0..bytes.len() {
         assert_eq!(by(&bytes[..at], settings.clone()).outcome, Outcome::Refused, "{at}");
     }
 }

@@ -8,14 +8,14 @@
 
 mod collection;
 
-use std::collections::BTreeSet;
 use std::io::Read;
 
 use kernel::Currency;
 
-use super::format::Dialect;
+use super::format::{Dialect, Format};
 use super::model::{Event, StatementHeader, Summary, WrittenTime};
-use super::problem::{Problem, ReadError, RefusalReason};
+use super::problem::{Problem, ReadError};
+use super::records::driver::{Records, drive};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short};
@@ -33,41 +33,15 @@ pub(super) fn read<E>(
     sink: &mut dyn FnMut(Event) -> Result<(), E>,
 ) -> Result<Summary, ReadError<E>> {
     let settings = &settings.records;
-    let mut input = Input::new(input, sniffed, settings.charset, Layout::WIDTH)?;
-    let mut reader = Reader {
+    let input = Input::new(input, sniffed, settings.charset, Layout::WIDTH)?;
+    let reader = Reader {
         out: Out::new(sink),
         settings,
         currency: settings.currency.or_else(|| Currency::parse("COP").ok()),
         open: None,
         layout: Layout::Of2001,
-        told: BTreeSet::new(),
     };
-    while let Some((text, line)) = input.next()? {
-        reader.line(text, line)?;
-        if let Some(note) = input.take_note() {
-            reader.out.note(note)?;
-        }
-    }
-    reader.end_statement(input.number())?;
-    if reader.out.statements == 0 {
-        let refusal = input.refusal(RefusalReason::OfFormat {
-            what: "there is no record 01 and no collection in it".to_owned(),
-            remedy: "Fetch the file from the bank again: it holds no collection.",
-        });
-        return Err(ReadError::Refused(Box::new(refusal)));
-    }
-    Ok(Summary {
-        format: reader.layout.format(),
-        dialect: Dialect {
-            name: format!("Asobancaria {}", reader.layout.year()),
-            why: "record 01 with company, day and bank, and the records after it".to_owned(),
-        },
-        encoding: input.encoding(),
-        statements: reader.out.statements,
-        entries: reader.out.entries,
-        quarantined: reader.out.quarantined(),
-        bytes: input.taken(),
-    })
+    drive(input, reader)
 }
 
 /// Number and amount of collections.
@@ -107,19 +81,50 @@ struct Reader<'s, 'c, E> {
     currency: Option<Currency>,
     open: Option<Open>,
     layout: Layout,
-    told: BTreeSet<String>,
+}
+
+impl<'s, E> Records<'s, E> for Reader<'s, '_, E> {
+    fn line(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
+        self.records_of(text, line)
+    }
+
+    fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
+        self.end_statement(line)
+    }
+
+    fn out(&mut self) -> &mut Out<'s, E> {
+        &mut self.out
+    }
+
+    fn format(&self) -> Format {
+        self.layout.format()
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect {
+            name: format!("Asobancaria {}", self.layout.year()),
+            why: "record 01 with company, day and bank, and the records after it".to_owned(),
+        }
+    }
+
+    fn nothing(&self) -> (&'static str, &'static str) {
+        (
+            "there is no record 01 and no collection in it",
+            "Fetch the file from the bank again: it holds no collection.",
+        )
+    }
 }
 
 impl<E> Reader<'_, '_, E> {
     /// A line: one record, or a record 09 with the next file glued to it.
-    fn line(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
+    fn records_of(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
         let record = Record::new(text);
         let length = record.length();
         for end in [29, self.layout.width()] {
             let rest = record.field(end + 1, length);
             if record.field(1, 2) == "09" && rest.starts_with("01") && rest.len() > 40 {
                 self.record(Record::new(record.field(1, end)), line)?;
-                return self.line(rest, line);
+                return self.records_of(rest, line);
             }
         }
         if length > self.layout.width() {
@@ -158,11 +163,7 @@ impl<E> Reader<'_, '_, E> {
             Some(record) => key = self.file_header(record, &mut header, &mut problems),
             None => problems.push(problem(line, "", RecordProblem::NoAccount("record 01"))),
         }
-        let mut building = Building::new(header);
-        self.out.start(&building)?;
-        for problem in problems {
-            self.out.tell(&mut building, problem)?;
-        }
+        let building = self.out.begin(header, problems)?;
         self.open = Some(Open {
             building,
             key,
@@ -284,9 +285,7 @@ impl<E> Reader<'_, '_, E> {
             .means
             .filter(|means| !Layout::MEANS.contains(&means.as_str()));
         self.out.entry(&mut open.building, entry)?;
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
+        self.out.tell_all(&mut open.building, problems)?;
         let Some(code) = means else { return Ok(()) };
         let key = format!("means {code}");
         let kind = RecordProblem::UnknownCode {
@@ -310,10 +309,7 @@ impl<E> Reader<'_, '_, E> {
             };
             problems.push(problem(line, place("08", 30, 33, "batch"), kind));
         }
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     fn file_end(&mut self, record: Record<'_>, line: u64) -> Result<(), ReadError<E>> {
@@ -325,32 +321,21 @@ impl<E> Reader<'_, '_, E> {
         }
         check(record, line, "09", open.sum, self.currency, &mut problems);
         open.ended = true;
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
-        let Some(mut open) = self.open.take() else {
+        let Some(open) = self.open.take() else {
             return Ok(());
         };
-        if !open.ended {
-            self.out
-                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("09")))?;
-        }
-        self.out.end(open.building)
+        let missing = (!open.ended).then_some("09");
+        self.out.end_at(open.building, missing, line)
     }
 
-    /// A note that is told once per file, however often it applies.
+    /// A note that is told once per file.
     fn tell_once(&mut self, key: &str, problem: Problem) -> Result<(), ReadError<E>> {
-        if self.told.len() >= 1000 || !self.told.insert(short(key)) {
-            return Ok(());
-        }
-        match &mut self.open {
-            Some(open) => self.out.tell(&mut open.building, problem),
-            None => self.out.note(problem),
-        }
+        let open = self.open.as_mut().map(|open| &mut open.building);
+        self.out.tell_once(open, key, problem)
     }
 }
 

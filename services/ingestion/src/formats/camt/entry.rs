@@ -7,7 +7,7 @@ use kernel::{BusinessDate, Currency, Money};
 
 use super::fields::{direction, read_amount, read_currency, short, signed, word, written_date};
 use super::raw::{Field, MAX_ENTRY, RawDetail, RawEntry, RawReference};
-use crate::formats::model::{BankCode, Entry, Part, Party, Reference, Status};
+use crate::formats::model::{BankCode, Entry, Part, Reference, Status};
 use crate::formats::problem::{Place, Problem, ProblemKind};
 use crate::formats::settings::Reversals;
 
@@ -215,34 +215,21 @@ impl EntryReader {
     }
 
     fn entry(&self, raw: &RawEntry, common: &Common) -> Entry {
+        let currency = match raw.amount.as_ref().and_then(|amount| amount.currency.as_deref()) {
+            Some(code) => read_currency(code),
+            None => self.currency,
+        };
         Entry {
-            statement: self.statement,
-            number: raw.number,
-            part: Part::Whole,
-            line: raw.line,
             booked_on: common.booked_on,
             value_on: common.value_on,
-            amount: None,
-            currency: match raw.amount.as_ref().and_then(|amount| amount.currency.as_deref()) {
-                Some(code) => read_currency(code),
-                None => self.currency,
-            },
             credit: common.credit,
             status: common.status,
             reversal: common.reversal,
-            references: Vec::new(),
             servicer_reference: raw.servicer_reference.clone(),
-            remittance: String::new(),
-            documents: Vec::new(),
-            debtor: Party::default(),
-            creditor: Party::default(),
-            ultimate_debtor: None,
-            ultimate_creditor: None,
             code: raw.code.clone(),
             batch: raw.batch.clone(),
-            returned: None,
             entry_text: raw.text.clone(),
-            detail_text: String::new(),
+            ..Entry::new(self.statement, raw.number, raw.line, currency)
         }
     }
 

@@ -7,8 +7,8 @@ use super::fields::{read_amount, read_currency, signed, written_date};
 use super::raw::{Field, Leaf, RawAmount, is_other_account};
 use crate::formats::format::Format;
 use crate::formats::model::{
-    BankCode, Entry, Part, Party, Proof, Reference, ReferenceKind, Return, StatementAccount, StatementEnd,
-    StatementHeader, Status, Verdict, WrittenTime,
+    Entry, Party, Proof, Reference, ReferenceKind, Return, StatementAccount, StatementEnd, StatementHeader, Status,
+    Verdict, WrittenTime,
 };
 use crate::formats::problem::{Place, Problem, ProblemKind};
 
@@ -216,30 +216,16 @@ impl Report {
             }
         }
         Entry {
-            statement: self.header.index,
-            number: self.rejected,
-            part: Part::Whole,
-            line: now.line,
-            booked_on: None,
             value_on: written_date(&now.on).ok().flatten(),
             amount,
-            currency,
             credit: self.collects,
             status: Status::Info,
-            reversal: false,
             references,
-            servicer_reference: None,
             remittance: now.remittance,
-            documents: Vec::new(),
             debtor: now.debtor,
             creditor: now.creditor,
-            ultimate_debtor: None,
-            ultimate_creditor: None,
-            code: BankCode::default(),
-            batch: None,
             returned: Some(reasons.cloned().unwrap_or_default()),
-            entry_text: String::new(),
-            detail_text: String::new(),
+            ..Entry::new(self.header.index, self.rejected, now.line, currency)
         }
     }
 

@@ -437,6 +437,10 @@ impl RawBalance {
     fn leaf(&mut self, path: &str, leaf: Leaf<'_>) {
         match path {
             "Tp/CdOrPrtry/Cd" | "Tp/Cd" => self.code = leaf.word().unwrap_or_default().to_ascii_uppercase(),
+            // A code of ISO 20022 is that, also where a bank writes it as its own.
+            "Tp/CdOrPrtry/Prtry" if self.code.is_empty() && Candidates::uses(leaf.text.trim()) => {
+                leaf.text.trim().clone_into(&mut self.code);
+            }
             "Tp/SubTp/Cd" | "Tp/SubTp/Prtry" => self.subtype = leaf.word(),
             "Amt" => self.amount = Some(leaf.amount()),
             "CdtDbtInd" => self.direction = leaf.word().map(|text| (text, leaf.line)),

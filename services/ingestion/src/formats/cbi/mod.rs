@@ -10,14 +10,14 @@
 
 mod movement;
 
-use std::collections::BTreeSet;
 use std::io::Read;
 
 use kernel::{Currency, Iban};
 
 use super::format::{Dialect, Family, Format};
 use super::model::{Balance, Event, StatementHeader, Summary, WrittenTime};
-use super::problem::{Problem, ReadError, RefusalReason};
+use super::problem::{Problem, ReadError};
+use super::records::driver::{Records, drive};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short, signed};
@@ -38,41 +38,15 @@ pub(super) fn read<E>(
     sink: &mut dyn FnMut(Event) -> Result<(), E>,
 ) -> Result<Summary, ReadError<E>> {
     let settings = &settings.records;
-    let mut input = Input::new(input, sniffed, settings.charset, WIDTH)?;
-    let mut reader = Reader {
+    let input = Input::new(input, sniffed, settings.charset, WIDTH)?;
+    let reader = Reader {
         out: Out::new(sink),
         settings,
         open: None,
         created: None,
         file_ended: false,
-        told: BTreeSet::new(),
     };
-    while let Some((text, line)) = input.next()? {
-        reader.record(Record::new(text.trim_start()), line)?;
-        if let Some(note) = input.take_note() {
-            reader.out.note(note)?;
-        }
-    }
-    reader.finish(input.number())?;
-    if reader.out.statements == 0 {
-        let refusal = input.refusal(RefusalReason::OfFormat {
-            what: "there is no record 61 in it: no account, no movement".to_owned(),
-            remedy: "Fetch the file from the bank again: it holds no statement.",
-        });
-        return Err(ReadError::Refused(Box::new(refusal)));
-    }
-    Ok(Summary {
-        format: Format::plain(Family::CbiRh),
-        dialect: Dialect {
-            name: "CBI RH".to_owned(),
-            why: "record RH, and records 61 to 64 after it".to_owned(),
-        },
-        encoding: input.encoding(),
-        statements: reader.out.statements,
-        entries: reader.out.entries,
-        quarantined: reader.out.quarantined(),
-        bytes: input.taken(),
-    })
+    drive(input, reader)
 }
 
 struct Open {
@@ -87,7 +61,44 @@ struct Reader<'s, 'c, E> {
     open: Option<Open>,
     created: Option<WrittenTime>,
     file_ended: bool,
-    told: BTreeSet<String>,
+}
+
+impl<'s, E> Records<'s, E> for Reader<'s, '_, E> {
+    fn line(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
+        self.record(Record::new(text.trim_start()), line)
+    }
+
+    fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
+        self.end_movement()?;
+        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
+        if let Some(open) = self.open.as_mut().filter(|_| missing) {
+            let kind = RecordProblem::NoFileEnd("EF");
+            self.out.tell(&mut open.building, problem(line, "", kind))?;
+        }
+        self.end_statement(line)
+    }
+
+    fn out(&mut self) -> &mut Out<'s, E> {
+        &mut self.out
+    }
+
+    fn format(&self) -> Format {
+        Format::plain(Family::CbiRh)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect {
+            name: "CBI RH".to_owned(),
+            why: "record RH, and records 61 to 64 after it".to_owned(),
+        }
+    }
+
+    fn nothing(&self) -> (&'static str, &'static str) {
+        (
+            "there is no record 61 in it: no account, no movement",
+            "Fetch the file from the bank again: it holds no statement.",
+        )
+    }
 }
 
 impl<E> Reader<'_, '_, E> {
@@ -130,11 +141,7 @@ impl<E> Reader<'_, '_, E> {
             Some(record) => account(record, &mut header, self.settings, &mut problems),
             None => problems.push(problem(line, "", RecordProblem::NoAccount("record 61"))),
         }
-        let mut building = Building::new(header);
-        self.out.start(&building)?;
-        for problem in problems {
-            self.out.tell(&mut building, problem)?;
-        }
+        let building = self.out.begin(header, problems)?;
         self.open = Some(Open {
             building,
             movement: None,
@@ -170,10 +177,7 @@ impl<E> Reader<'_, '_, E> {
             &self.settings.cbi,
             &mut problems,
         ));
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     fn detail(&mut self, record: Record<'_>, line: u64) -> Result<(), ReadError<E>> {
@@ -227,43 +231,22 @@ impl<E> Reader<'_, '_, E> {
             text: on.to_string(),
         });
         header.balances.push(closing);
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        let Some(mut open) = self.open.take() else {
+        let Some(open) = self.open.take() else {
             return Ok(());
         };
-        if !open.ended {
-            self.out
-                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("64")))?;
-        }
-        self.out.end(open.building)
+        let missing = (!open.ended).then_some("64");
+        self.out.end_at(open.building, missing, line)
     }
 
-    fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
-        self.end_movement()?;
-        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
-        if let Some(open) = self.open.as_mut().filter(|_| missing) {
-            let kind = RecordProblem::NoFileEnd("EF");
-            self.out.tell(&mut open.building, problem(line, "", kind))?;
-        }
-        self.end_statement(line)
-    }
-
-    /// A note that is told once per file, however often it applies.
+    /// A note that is told once per file.
     fn tell_once(&mut self, key: &str, problem: Problem) -> Result<(), ReadError<E>> {
-        if self.told.len() >= 1000 || !self.told.insert(short(key)) {
-            return Ok(());
-        }
-        match &mut self.open {
-            Some(open) => self.out.tell(&mut open.building, problem),
-            None => self.out.note(problem),
-        }
+        let open = self.open.as_mut().map(|open| &mut open.building);
+        self.out.tell_once(open, key, problem)
     }
 }
 

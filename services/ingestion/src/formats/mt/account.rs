@@ -2,14 +2,13 @@
 
 use kernel::Currency;
 
-use super::charset::is_central;
 use super::details::{is_iban_form, is_iban_shaped};
 use crate::formats::model::StatementAccount;
 
 /// The account, and the currency that its text ends with.
 pub(super) fn read(text: &str) -> (StatementAccount, Option<Currency>) {
     let compact: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let number = compact.trim_start_matches('/');
+    let number = compact.trim_matches('/');
     // Romanian IBANs may end with RON by themselves.
     if is_iban_form(number) {
         return (of(number, None), None);
@@ -50,6 +49,11 @@ fn is_bic(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// Countries whose letters (ă, ș, ł, ő, č, …) Windows-1252 does not have.
+fn is_central(country: &str) -> bool {
+    ["RO", "PL", "HU", "CZ", "SK", "SI", "HR", "BA", "RS", "AL"].contains(&country)
 }
 
 /// Whether the account is where Windows-1252 cannot write the language.
@@ -123,6 +127,7 @@ mod tests {
                 None,
             ),
             ("517852257", "517852257", false, None, None),
+            ("COBADEFFXXX/", "COBADEFFXXX", false, None, None),
             (
                 "TRIODOSBANK/0390123456",
                 "TRIODOSBANK/0390123456",

@@ -8,13 +8,17 @@ use super::line61::{self, EntryLine, is_reference};
 use super::problem::MtProblem;
 use super::tags::Tag;
 use super::values::{amount, entry_date, value_date};
-use crate::formats::model::{BankCode, Entry, Part, Party, Reference, ReferenceKind, Return, Status};
+use crate::formats::model::{BankCode, Entry, Party, Reference, ReferenceKind, Return, Status};
 
 /// One entry as it stands in the file.
 #[derive(Debug, Default)]
 pub(super) struct RawEntry {
     /// Line of `:61:`.
     pub(super) line: u64,
+    /// Its running number in the statement.
+    pub(super) number: u64,
+    /// It stands behind the closing balance.
+    pub(super) late: bool,
     /// `:61:` with its supplementary lines.
     pub(super) text: String,
     /// `:86:`, several one after the other.
@@ -26,6 +30,11 @@ pub(super) struct RawEntry {
 }
 
 impl RawEntry {
+    /// What it takes of memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.details.len() + self.non_swift.len()
+    }
+
     /// Adds a field that follows `:61:`.
     pub(super) fn add(&mut self, tag: Tag, text: &str) {
         let target = match tag {
@@ -42,7 +51,6 @@ impl RawEntry {
 /// What an entry is read with.
 pub(super) struct Context {
     pub(super) statement: u32,
-    pub(super) number: u64,
     pub(super) currency: Option<Currency>,
     pub(super) opening_on: Option<BusinessDate>,
     /// Of an interim report: nothing in it is booked.
@@ -73,7 +81,10 @@ pub(super) fn read(raw: &RawEntry, context: &Context) -> ReadEntry {
         .filter(|line| !line.trim().is_empty())
         .collect();
     let mut details = details::read(&raw.details, context.dialect);
-    let mut entry = empty(raw.line, context);
+    let mut entry = Entry::new(context.statement, raw.number, raw.line, context.currency);
+    if context.interim {
+        entry.status = Status::Pending;
+    }
     let line = match line61::parse(first) {
         Ok(line) => Some(line),
         Err(problem) => {
@@ -98,39 +109,6 @@ pub(super) fn read(raw: &RawEntry, context: &Context) -> ReadEntry {
         entry,
         form,
         problems,
-    }
-}
-
-fn empty(line: u64, context: &Context) -> Entry {
-    Entry {
-        statement: context.statement,
-        number: context.number,
-        part: Part::Whole,
-        line,
-        booked_on: None,
-        value_on: None,
-        amount: None,
-        currency: context.currency,
-        credit: true,
-        status: if context.interim {
-            Status::Pending
-        } else {
-            Status::Booked
-        },
-        reversal: false,
-        references: Vec::new(),
-        servicer_reference: None,
-        remittance: String::new(),
-        documents: Vec::new(),
-        debtor: Party::default(),
-        creditor: Party::default(),
-        ultimate_debtor: None,
-        ultimate_creditor: None,
-        code: BankCode::default(),
-        batch: None,
-        returned: None,
-        entry_text: String::new(),
-        detail_text: String::new(),
     }
 }
 

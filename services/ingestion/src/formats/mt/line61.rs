@@ -64,8 +64,9 @@ pub(super) fn parse(line: &str) -> Result<EntryLine<'_>, MtProblem> {
         .split_at_checked(6)
         .filter(|(date, _)| all_digits(date))
         .ok_or_else(bad)?;
-    let (entry_date, rest) = match rest.split_at_checked(4) {
-        Some((date, rest)) if all_digits(date) => (Some(date), rest),
+    let (entry_date, rest) = match rest.trim_start().split_at_checked(4) {
+        // Zeros are no date: the bank leaves it out so.
+        Some((date, rest)) if all_digits(date) => (Some(date).filter(|date| *date != "0000"), rest),
         _ => (None, rest),
     };
     let (mark, rest) = mark(rest.trim_start()).ok_or_else(bad)?;
@@ -82,7 +83,9 @@ pub(super) fn parse(line: &str) -> Result<EntryLine<'_>, MtProblem> {
         return Err(bad());
     }
     let rest = rest.trim_start();
-    let (code, references) = rest.split_at_checked(4).unwrap_or((rest, ""));
+    // Some banks write no type before the bank's reference.
+    let typed = if rest.starts_with("//") { 0 } else { 4 };
+    let (code, references) = rest.split_at_checked(typed).unwrap_or((rest, ""));
     let (customer, bank) = references.split_once("//").unwrap_or((references, ""));
     let (customer, name) = padded(customer).filter(|_| bank.is_empty()).unwrap_or((customer, ""));
     Ok(EntryLine {
@@ -259,6 +262,14 @@ mod tests {
             ),
             (
                 "200219C65,00NMSC",
+                ("200219", None, Mark::Credit, "65,00", "NMSC", "", "", ""),
+            ),
+            (
+                "200219 0220 C65,00//B-1",
+                ("200219", Some("0220"), Mark::Credit, "65,00", "", "", "B-1", ""),
+            ),
+            (
+                "2002190000C65,00NMSC",
                 ("200219", None, Mark::Credit, "65,00", "NMSC", "", "", ""),
             ),
             (

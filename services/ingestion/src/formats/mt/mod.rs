@@ -5,7 +5,6 @@
 //! entry, however large the file.
 
 mod account;
-mod charset;
 mod details;
 mod dialect;
 mod entry;
@@ -25,19 +24,22 @@ use std::io::{self, Read};
 
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
+use super::charset::{self, CENTRAL, Charset, WESTERN};
 use super::format::{Family, Format};
 use super::lines::Lines;
 use super::model::{Event, Summary};
 use super::problem::{Place, Problem, ReadError, Refusal, RefusalReason};
 use super::settings::Settings;
 use super::source::{Sniffed, Source};
-use charset::Page;
+use super::unbroken::Unbroken;
 use dialect::{Dialect, Found};
 use entry::RawEntry;
 use problem::{MtProblem, short};
 use statement::{Chain, Statement};
 use tags::{Field, Kind, Line, Tag, inline_end, is_cut_time, is_surely, line_of};
 
+/// Bytes of entries that are held until a balance tells their currency.
+const MAX_HELD: usize = 4 * 1024 * 1024;
 /// Unknown tags of which the file tells.
 const MAX_UNKNOWN: usize = 20;
 
@@ -64,6 +66,8 @@ pub(super) fn read<E>(
         number: 0,
         field: None,
         entry: None,
+        held: Vec::new(),
+        held_bytes: 0,
         statement: None,
         next_kind: None,
         next_envelope: false,
@@ -79,7 +83,7 @@ pub(super) fn read<E>(
     if let Some((name, None)) = set {
         reader.note(1, MtProblem::UnknownDialect(short(name)))?;
     }
-    let mut lines = Lines::new(input);
+    let mut lines = Lines::new(Unbroken::tags(input)?);
     loop {
         reader.number = lines.number().saturating_add(1);
         let Some(line) = lines.next()? else { break };
@@ -109,10 +113,7 @@ pub(super) fn read<E>(
 
 fn no_statement() -> Refusal {
     Refusal {
-        at: Place {
-            line: 1,
-            path: String::new(),
-        },
+        at: Place::on_line(1),
         reason: RefusalReason::OfFormat {
             what:
                 "the file has tags of MT940, but no balance (:60F:, :62F:) and no entry (:61:): it holds no statement"
@@ -144,12 +145,15 @@ struct MtReader<'s, E> {
     /// The field that is still open: lines may follow.
     field: Option<Field>,
     entry: Option<RawEntry>,
+    /// Entries of a statement whose opening balance is missing: the closing one tells their currency.
+    held: Vec<RawEntry>,
+    held_bytes: usize,
     statement: Option<Statement>,
     /// What the envelope, or a line before the message, says of its kind.
     next_kind: Option<Kind>,
     next_envelope: bool,
     /// Code page of fields that are not UTF-8.
-    page: Option<Page>,
+    page: Option<Charset>,
     dialect: Found,
     unknown: BTreeSet<String>,
     chain: Option<Chain>,
@@ -166,10 +170,7 @@ impl<E> MtReader<'_, E> {
 
     /// A note about the file.
     fn note(&mut self, line: u64, problem: MtProblem) -> Result<(), ReadError<E>> {
-        let at = Place {
-            line,
-            path: String::new(),
-        };
+        let at = Place::on_line(line);
         let kind = problem.into();
         self.emit(Event::Problem {
             statement: None,
@@ -311,8 +312,11 @@ impl<E> MtReader<'_, E> {
                 self.flush_entry()?;
                 self.statement_for(field.tag, field.line)?;
                 let text = self.decode(&field)?;
+                let (number, late) = self.statement.as_mut().map_or((0, false), Statement::next_entry);
                 self.entry = Some(RawEntry {
                     line: field.line,
+                    number,
+                    late,
                     text,
                     overfull: field.overfull.then_some(field.tag),
                     ..RawEntry::default()
@@ -336,6 +340,9 @@ impl<E> MtReader<'_, E> {
                 statement.overfull(field.line, field.tag);
             }
             self.dialect.account(&statement.header.account.number);
+            if statement.knows_currency() {
+                self.flush_held()?;
+            }
         }
         Ok(())
     }
@@ -343,7 +350,8 @@ impl<E> MtReader<'_, E> {
     fn decode(&mut self, field: &Field) -> Result<String, ReadError<E>> {
         let central = self.statement.as_ref().is_some_and(Statement::central);
         let before = self.page;
-        let text = charset::text(&field.bytes, &mut self.page, central).into_owned();
+        let pages: &[Charset] = if central { &CENTRAL } else { &WESTERN };
+        let text = charset::text(&field.bytes, &mut self.page, pages).into_owned();
         if let Some(page) = self.page.filter(|_| before.is_none()) {
             self.note(field.line, MtProblem::AssumedEncoding(page.name()))?;
         }
@@ -371,6 +379,25 @@ impl<E> MtReader<'_, E> {
 
     fn flush_entry(&mut self) -> Result<(), ReadError<E>> {
         let Some(raw) = self.entry.take() else { return Ok(()) };
+        let known = self.statement.as_ref().is_some_and(Statement::knows_currency);
+        if !known && self.held_bytes < MAX_HELD {
+            self.held_bytes = self.held_bytes.saturating_add(raw.bytes());
+            self.held.push(raw);
+            return Ok(());
+        }
+        self.flush_held()?;
+        self.hand_over(&raw)
+    }
+
+    fn flush_held(&mut self) -> Result<(), ReadError<E>> {
+        self.held_bytes = 0;
+        for raw in std::mem::take(&mut self.held) {
+            self.hand_over(&raw)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, raw: &RawEntry) -> Result<(), ReadError<E>> {
         let Some(mut statement) = self.statement.take() else {
             return Ok(());
         };
@@ -378,11 +405,10 @@ impl<E> MtReader<'_, E> {
             self.emit(Event::StatementStart(Box::new(statement.header.clone())))?;
             statement.check_begun(true);
         }
-        statement.entries = statement.entries.saturating_add(1);
         let dialect = self.dialect.now(&statement.header.account.number);
-        let mut read = entry::read(&raw, &statement.context(dialect));
+        let mut read = entry::read(raw, &statement.context(dialect));
         self.dialect.form(read.form);
-        statement.count(&mut read);
+        statement.count(&mut read, raw.late);
         self.problems(&mut statement)?;
         self.entries = self.entries.saturating_add(1);
         self.statement = Some(statement);
@@ -403,6 +429,7 @@ impl<E> MtReader<'_, E> {
     /// told, unless there is nothing else in the file, which is refused then.
     fn end_statement(&mut self, end_of_file: bool) -> Result<(), ReadError<E>> {
         self.flush_entry()?;
+        self.flush_held()?;
         let Some(mut statement) = self.statement.take() else {
             return Ok(());
         };

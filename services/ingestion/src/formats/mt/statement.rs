@@ -333,7 +333,6 @@ impl Statement {
     pub(super) fn context(&self, dialect: Option<super::dialect::Dialect>) -> Context {
         Context {
             statement: self.header.index,
-            number: self.entries,
             currency: self.header.currency,
             opening_on: self.opening_on,
             interim: self.is_interim(),
@@ -341,8 +340,25 @@ impl Statement {
         }
     }
 
+    /// Whether amounts can be read.
+    pub(super) fn knows_currency(&self) -> bool {
+        self.begun
+            || self
+                .header
+                .currency
+                .or(self.floor_currency)
+                .or(self.account_currency)
+                .is_some()
+    }
+
+    /// The number of the entry that begins here, and whether the closing balance is behind it already.
+    pub(super) fn next_entry(&mut self) -> (u64, bool) {
+        self.entries = self.entries.saturating_add(1);
+        (self.entries, self.closing)
+    }
+
     /// Adds an entry to the sums.
-    pub(super) fn count(&mut self, read: &mut ReadEntry) {
+    pub(super) fn count(&mut self, read: &mut ReadEntry, late: bool) {
         let entry = &read.entry;
         if let Some(money) = entry.amount {
             self.told.count(money, read.credit_letter, entry.credit);
@@ -357,7 +373,7 @@ impl Statement {
         for problem in std::mem::take(&mut read.problems) {
             self.tell(line, &element, problem);
         }
-        if self.closing {
+        if late {
             self.tell(line, &element, MtProblem::WrongOrder { tag: ":61:" });
         }
     }

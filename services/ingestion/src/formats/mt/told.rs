@@ -74,8 +74,14 @@ impl ToldSums {
             let at = usize::from(credit);
             let (money, _) = amount(&told.amount, told.currency);
             let minor = money.map(|money| i128::from(money.minor()));
+            // A bank that leaves out the number of no entries writes `EUR,00`.
+            let number = if told.count.is_empty() {
+                Ok(0)
+            } else {
+                told.count.parse()
+            };
             let fits = |count: Option<&Count>| {
-                count.is_some_and(|count| told.count.parse() == Ok(count.number) && minor == Some(count.minor))
+                count.is_some_and(|count| number == Ok(count.number) && minor == Some(count.minor))
             };
             if fits(self.by_letter.get(at)) || fits(self.by_sign.get(at)) {
                 continue;

@@ -117,6 +117,8 @@ pub(super) fn balance<'a>(tag: &'static str, text: &'a str) -> Result<RawBalance
         (None, Some(rest)) => (false, rest),
         (None, None) => return Err(bad()),
     };
+    // `CR` and `DR` are `C` and `D`; blanks part what the standard writes together.
+    let rest = rest.strip_prefix(['R', 'r']).unwrap_or(rest).trim_start();
     let (date, rest) = rest.split_at_checked(6).ok_or_else(bad)?;
     digits(date).ok_or_else(bad)?;
     let rest = rest.trim_start();
@@ -239,6 +241,8 @@ mod tests {
         assert_eq!((found.credit, found.date, found.amount), (true, "110522", "3236,28"));
         assert_eq!(balance(":60F:", " D031002PLN40000,00 ").unwrap().amount, "40000,00");
         assert_eq!(balance(":62M:", "C020315105000,00").unwrap().currency, None);
+        let found = balance(":60F:", "CR 110522 EUR 3236,28").unwrap();
+        assert_eq!((found.credit, found.date, found.amount), (true, "110522", "3236,28"));
         for bad in [
             "Dnullnull7414,3",
             "",

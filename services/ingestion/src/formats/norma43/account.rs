@@ -3,7 +3,7 @@
 use kernel::Currency;
 
 use super::ccc;
-use super::movement::{Side, currency};
+use super::movement::{Side, currency, direction};
 use crate::formats::model::{Balance, StatementAccount, StatementHeader, WrittenTime};
 use crate::formats::problem::Problem;
 use crate::formats::records::problem::{RecordProblem, place};
@@ -54,28 +54,20 @@ fn balance(
     currency: Option<Currency>,
     tell: &mut impl FnMut(usize, usize, &str, RecordProblem),
 ) -> Balance {
-    let credit = match record.field(at.0, at.0) {
-        "1" => Some(false),
-        "2" => Some(true),
-        other => {
-            let kind = RecordProblem::BadDirection {
-                text: short(other),
-                expected: "1 (debit) or 2 (credit)",
-            };
-            tell(at.0, at.0, "debit or credit", kind);
-            None
-        }
-    };
+    let credit = direction(record, at.0)
+        .map_err(|kind| tell(at.0, at.0, "debit or credit", kind))
+        .ok();
     let money = currency.and_then(|currency| {
         let read = record.amount(at.1, at.1 + 13, currency);
         let minor = read.map_err(|kind| tell(at.1, at.1 + 13, "balance", kind)).ok()?;
-        Some(signed(minor, credit?, currency))
+        Some(signed(minor, credit.unwrap_or(true), currency))
     });
     Balance {
         code: code.to_owned(),
         subtype: None,
         money,
-        sign_stated: true,
+        // Without a direction the arithmetic decides; the statement stays quarantined by it.
+        sign_stated: credit.is_some(),
         on: None,
         line: 0,
     }

@@ -9,12 +9,12 @@ mod account;
 mod ccc;
 mod movement;
 
-use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::format::{Dialect, Family, Format};
 use super::model::{Event, StatementHeader, Summary};
-use super::problem::{Problem, ReadError, RefusalReason};
+use super::problem::{Problem, ReadError};
+use super::records::driver::{Records, drive};
 use super::records::input::Input;
 use super::records::problem::{RecordProblem, place};
 use super::records::record::{Record, short};
@@ -37,42 +37,16 @@ pub(super) fn read<E>(
     sink: &mut dyn FnMut(Event) -> Result<(), E>,
 ) -> Result<Summary, ReadError<E>> {
     let settings = &settings.records;
-    let mut input = Input::new(input, sniffed, settings.charset, WIDTH)?;
-    let mut reader = Reader {
+    let input = Input::new(input, sniffed, settings.charset, WIDTH)?;
+    let reader = Reader {
         out: Out::new(sink),
         settings,
         open: None,
         records: 0,
         file_headers: 0,
         file_ended: false,
-        told: BTreeSet::new(),
     };
-    while let Some((text, line)) = input.next()? {
-        reader.line(text, line)?;
-        if let Some(note) = input.take_note() {
-            reader.out.note(note)?;
-        }
-    }
-    reader.finish(input.number())?;
-    if reader.out.statements == 0 {
-        let refusal = input.refusal(RefusalReason::OfFormat {
-            what: "there is no record 11 in it: no account, no movement".to_owned(),
-            remedy: "Fetch the file from the bank again: it holds no statement.",
-        });
-        return Err(ReadError::Refused(Box::new(refusal)));
-    }
-    Ok(Summary {
-        format: Format::plain(Family::Norma43),
-        dialect: Dialect {
-            name: "Cuaderno 43".to_owned(),
-            why: "records 11 with bank, branch, account and period".to_owned(),
-        },
-        encoding: input.encoding(),
-        statements: reader.out.statements,
-        entries: reader.out.entries,
-        quarantined: reader.out.quarantined(),
-        bytes: input.taken(),
-    })
+    drive(input, reader)
 }
 
 /// An account whose record 33, or the end after it, was not met yet.
@@ -92,26 +66,63 @@ struct Reader<'s, 'c, E> {
     records: u64,
     file_headers: u64,
     file_ended: bool,
-    /// Unknown codes: each is told once.
-    told: BTreeSet<String>,
+}
+
+impl<'s, E> Records<'s, E> for Reader<'s, '_, E> {
+    fn line(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
+        // A blank before the records is of a form, not of them.
+        self.records_of(text.trim_start(), line)
+    }
+
+    fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
+        self.end_movement()?;
+        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
+        if let Some(open) = self.open.as_mut().filter(|_| missing) {
+            let kind = RecordProblem::NoFileEnd("88");
+            self.out.tell(&mut open.building, problem(line, "", kind))?;
+        }
+        self.end_statement(line)
+    }
+
+    fn out(&mut self) -> &mut Out<'s, E> {
+        &mut self.out
+    }
+
+    fn format(&self) -> Format {
+        Format::plain(Family::Norma43)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect {
+            name: "Cuaderno 43".to_owned(),
+            why: "records 11 with bank, branch, account and period".to_owned(),
+        }
+    }
+
+    fn nothing(&self) -> (&'static str, &'static str) {
+        (
+            "there is no record 11 in it: no account, no movement",
+            "Fetch the file from the bank again: it holds no statement.",
+        )
+    }
 }
 
 impl<E> Reader<'_, '_, E> {
     /// A line: one record, or several where line ends were lost.
-    fn line(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
+    fn records_of(&mut self, text: &str, line: u64) -> Result<(), ReadError<E>> {
         let record = Record::new(text);
         let length = record.length();
         // Record 88 says nothing after position 26: what stands there is the next file.
         if record.field(1, 2) == "88" && starts_file(record.field(27, length)) {
             let rest = record.field(27, length);
             self.record(Record::new(record.field(1, 26)), line)?;
-            return self.line(rest, line);
+            return self.records_of(rest, line);
         }
         if length > WIDTH {
             let rest = record.field(WIDTH + 1, length);
             if starts_record(rest) {
                 self.record(Record::new(record.field(1, WIDTH)), line)?;
-                return self.line(rest, line);
+                return self.records_of(rest, line);
             }
             let path = format!("record {}", record.field(1, 2));
             let kind = RecordProblem::TooWide {
@@ -163,11 +174,7 @@ impl<E> Reader<'_, '_, E> {
             Some(record) => account::begin(record, &mut header, &mut problems),
             None => problems.push(problem(line, "", RecordProblem::NoAccount("record 11"))),
         }
-        let mut building = Building::new(header);
-        self.out.start(&building)?;
-        for problem in problems {
-            self.out.tell(&mut building, problem)?;
-        }
+        let building = self.out.begin(header, problems)?;
         self.open = Some(Open {
             building,
             movement: None,
@@ -217,10 +224,7 @@ impl<E> Reader<'_, '_, E> {
             sum.total = sum.total.saturating_add(side.total);
         }
         open.movement = Some(movement);
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     /// A record 23 or 24 of the movement before it.
@@ -267,22 +271,16 @@ impl<E> Reader<'_, '_, E> {
             let sides = (open.debits, open.credits);
             account::end(record, line, &mut open.building.header, sides, &mut problems);
         }
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     fn end_statement(&mut self, line: u64) -> Result<(), ReadError<E>> {
         self.end_movement()?;
-        let Some(mut open) = self.open.take() else {
+        let Some(open) = self.open.take() else {
             return Ok(());
         };
-        if !open.ended {
-            self.out
-                .tell(&mut open.building, problem(line, "", RecordProblem::NoEnd("33")))?;
-        }
-        self.out.end(open.building)
+        let missing = (!open.ended).then_some("33");
+        self.out.end_at(open.building, missing, line)
     }
 
     /// Record 88, or a second one.
@@ -308,17 +306,6 @@ impl<E> Reader<'_, '_, E> {
         Ok(())
     }
 
-    /// The end of the bytes.
-    fn finish(&mut self, line: u64) -> Result<(), ReadError<E>> {
-        self.end_movement()?;
-        let missing = !self.file_ended && self.settings.file_end == FileEnd::Required;
-        if let Some(open) = self.open.as_mut().filter(|_| missing) {
-            let kind = RecordProblem::NoFileEnd("88");
-            self.out.tell(&mut open.building, problem(line, "", kind))?;
-        }
-        self.end_statement(line)
-    }
-
     /// A problem of the whole file: of its statement where it has one, else of all of them.
     fn of_file(&mut self, problem: Problem) -> Result<(), ReadError<E>> {
         match &mut self.open {
@@ -327,16 +314,10 @@ impl<E> Reader<'_, '_, E> {
         }
     }
 
-    /// A note that is told once per file, however often it applies.
+    /// A note that is told once per file.
     fn tell_once(&mut self, key: &str, problem: Problem) -> Result<(), ReadError<E>> {
-        // Codes are short and few; a hostile file does not fill the memory with them.
-        if self.told.len() >= 1000 || !self.told.insert(short(key)) {
-            return Ok(());
-        }
-        match &mut self.open {
-            Some(open) => self.out.tell(&mut open.building, problem),
-            None => self.out.note(problem),
-        }
+        let open = self.open.as_mut().map(|open| &mut open.building);
+        self.out.tell_once(open, key, problem)
     }
 }
 

@@ -44,18 +44,9 @@ impl Movement {
         if no_value_date {
             tell(17, 22, "value date", RecordProblem::NoValueDate);
         }
-        let credit = match record.field(28, 28) {
-            "1" => Some(false),
-            "2" => Some(true),
-            other => {
-                let kind = RecordProblem::BadDirection {
-                    text: short(other),
-                    expected: "1 (debit) or 2 (credit)",
-                };
-                tell(28, 28, "debit or credit", kind);
-                None
-            }
-        };
+        let credit = direction(record, 28)
+            .map_err(|kind| tell(28, 28, "debit or credit", kind))
+            .ok();
         let amount = building.header.currency.and_then(|currency| {
             let minor = record
                 .amount(29, 42, currency)
@@ -150,9 +141,24 @@ impl Movement {
     }
 }
 
-/// The currency by its number at this position.
+/// Debit or credit at this position: 1 and 2, in some files the letters of `debe` and `haber`.
+pub(super) fn direction(record: Record<'_>, at: usize) -> Result<bool, RecordProblem> {
+    match record.field(at, at) {
+        "1" | "D" => Ok(false),
+        "2" | "H" => Ok(true),
+        other => Err(RecordProblem::BadDirection {
+            text: short(other),
+            expected: "1 (debit) or 2 (credit)",
+        }),
+    }
+}
+
+/// The currency by its number at this position, in some files by its letters.
 pub(super) fn currency(record: Record<'_>, from: usize) -> Result<Currency, RecordProblem> {
     let text = record.field(from, from + 2);
+    if let Ok(found) = Currency::parse(text) {
+        return Ok(found);
+    }
     let number = record
         .number(from, from + 2)
         .ok()

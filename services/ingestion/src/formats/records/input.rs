@@ -1,16 +1,16 @@
 //! Lines of a file of records: as text, whatever their encoding, and also where the file has no line ends at all.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use encoding_rs::{UTF_8, WINDOWS_1252};
 
-use super::charset::{Charset, Decoder};
 use super::problem::RecordProblem;
 use super::statement::problem;
+use crate::formats::charset::{Charset, Decoder};
 use crate::formats::lines::Lines;
 use crate::formats::problem::{Problem, ReadError, Refusal, RefusalReason};
 use crate::formats::source::{Sniffed, Source};
+use crate::formats::unbroken::Unbroken;
 
 /// The records of a file, one after the other.
 pub(crate) struct Input<'r> {
@@ -33,9 +33,8 @@ impl<'r> Input<'r> {
         } else {
             (sniffed.note.clone(), Box::new(Source::of_text(input, sniffed)))
         };
-        let broken = Broken::new(bytes, width)?;
         Ok(Self {
-            lines: Lines::new(Box::new(broken)),
+            lines: Lines::new(Box::new(Unbroken::records(bytes, width)?)),
             decoder: Decoder::new(charset),
             text: String::new(),
             note,
@@ -88,60 +87,6 @@ impl<'r> Input<'r> {
     /// A refusal at the line read last.
     pub(crate) fn refusal(&self, reason: RefusalReason) -> Refusal {
         self.lines.refusal(reason)
-    }
-}
-
-/// Puts line ends into a file that has none: after every so many bytes.
-struct Broken<R> {
-    input: R,
-    head: VecDeque<u8>,
-    width: Option<usize>,
-    left: usize,
-}
-
-/// No format has records as long as this.
-const LONGEST: usize = 1024;
-
-impl<R: Read> Broken<R> {
-    fn new(mut input: R, width: usize) -> io::Result<Self> {
-        let mut head = Vec::with_capacity(LONGEST);
-        input
-            .by_ref()
-            .take(u64::try_from(LONGEST).unwrap_or(u64::MAX))
-            .read_to_end(&mut head)?;
-        let ends = head.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
-        let unbroken = !ends && head.trim_ascii_end().len() > width;
-        Ok(Self {
-            input,
-            head: head.into(),
-            width: unbroken.then_some(width),
-            left: width,
-        })
-    }
-
-    fn plain(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.head.is_empty() {
-            return self.input.read(buf);
-        }
-        self.head.read(buf)
-    }
-}
-
-impl<R: Read> Read for Broken<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let Some(width) = self.width else {
-            return self.plain(buf);
-        };
-        if self.left == 0 {
-            let Some(first) = buf.first_mut() else { return Ok(0) };
-            *first = b'\n';
-            self.left = width;
-            return Ok(1);
-        }
-        let most = self.left.min(buf.len());
-        let count = self.plain(buf.get_mut(..most).unwrap_or_default())?;
-        self.left = self.left.saturating_sub(count);
-        Ok(count)
     }
 }
 

@@ -6,7 +6,7 @@
 use kernel::Currency;
 use serde::{Deserialize, Serialize};
 
-use super::charset::Charset;
+use crate::formats::charset::Charset;
 
 /// Settings of Norma 43, Asobancaria and CBI.
 #[derive(Clone, Debug, Eq, PartialEq)]

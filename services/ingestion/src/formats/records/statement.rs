@@ -1,7 +1,10 @@
 //! A statement while its records are read, and the way of its events to the receiver.
 
+use std::collections::BTreeSet;
+
 use super::problem::RecordProblem;
-use crate::formats::model::{BankCode, Entry, Event, Part, Party, StatementEnd, StatementHeader, Status, Verdict};
+use super::record::short;
+use crate::formats::model::{Entry, Event, StatementEnd, StatementHeader, Status, Verdict};
 use crate::formats::problem::{Place, Problem, ProblemKind, ReadError};
 use crate::formats::proof::{Candidates, Sums, prove};
 
@@ -32,7 +35,7 @@ pub(crate) struct Building {
 }
 
 impl Building {
-    pub(crate) fn new(header: StatementHeader) -> Self {
+    fn new(header: StatementHeader) -> Self {
         Self {
             header,
             entries: 0,
@@ -88,7 +91,12 @@ pub(crate) struct Out<'s, E> {
     pub(crate) entries: u64,
     quarantined: u32,
     condemned: bool,
+    /// Keys of notes that were told.
+    told: BTreeSet<String>,
 }
+
+/// Notes of different keys that are told of one file: a hostile one does not fill the memory with them.
+const MAX_TOLD: usize = 1000;
 
 impl<'s, E> Out<'s, E> {
     pub(crate) fn new(sink: &'s mut dyn FnMut(Event) -> Result<(), E>) -> Self {
@@ -98,6 +106,7 @@ impl<'s, E> Out<'s, E> {
             entries: 0,
             quarantined: 0,
             condemned: false,
+            told: BTreeSet::new(),
         }
     }
 
@@ -110,9 +119,13 @@ impl<'s, E> Out<'s, E> {
         self.statements.saturating_add(1)
     }
 
-    pub(crate) fn start(&mut self, building: &Building) -> Result<(), ReadError<E>> {
+    /// A statement begins, with the problems of its first record.
+    pub(crate) fn begin(&mut self, header: StatementHeader, problems: Vec<Problem>) -> Result<Building, ReadError<E>> {
+        let mut building = Building::new(header);
         self.statements = self.next_index();
-        self.emit(Event::StatementStart(Box::new(building.header.clone())))
+        self.emit(Event::StatementStart(Box::new(building.header.clone())))?;
+        self.tell_all(&mut building, problems)?;
+        Ok(building)
     }
 
     /// A problem of a statement.
@@ -120,6 +133,29 @@ impl<'s, E> Out<'s, E> {
         building.quarantined |= problem.quarantines();
         let statement = Some(building.header.index);
         self.emit(Event::Problem { statement, problem })
+    }
+
+    /// Problems of a statement.
+    pub(crate) fn tell_all(&mut self, building: &mut Building, problems: Vec<Problem>) -> Result<(), ReadError<E>> {
+        problems
+            .into_iter()
+            .try_for_each(|problem| self.tell(building, problem))
+    }
+
+    /// A note that is told once per file, however often it applies: of a statement where one is open.
+    pub(crate) fn tell_once(
+        &mut self,
+        open: Option<&mut Building>,
+        key: &str,
+        problem: Problem,
+    ) -> Result<(), ReadError<E>> {
+        if self.told.len() >= MAX_TOLD || !self.told.insert(short(key)) {
+            return Ok(());
+        }
+        match open {
+            Some(building) => self.tell(building, problem),
+            None => self.note(problem),
+        }
     }
 
     /// A note about the file.
@@ -152,6 +188,19 @@ impl<'s, E> Out<'s, E> {
         self.emit(Event::Entry(Box::new(entry)))
     }
 
+    /// The statement ends; where its last record is missing, that is told.
+    pub(crate) fn end_at(
+        &mut self,
+        mut building: Building,
+        missing: Option<&'static str>,
+        line: u64,
+    ) -> Result<(), ReadError<E>> {
+        if let Some(record) = missing {
+            self.tell(&mut building, problem(line, "", RecordProblem::NoEnd(record)))?;
+        }
+        self.end(building)
+    }
+
     pub(crate) fn end(&mut self, building: Building) -> Result<(), ReadError<E>> {
         let index = building.header.index;
         let (end, failure) = building.finish();
@@ -169,31 +218,7 @@ impl<'s, E> Out<'s, E> {
 impl Building {
     /// The next entry, of which nothing is read yet; counted as booked.
     pub(crate) fn entry(&self, line: u64) -> Entry {
-        Entry {
-            statement: self.header.index,
-            number: self.entries.saturating_add(1),
-            part: Part::Whole,
-            line,
-            booked_on: None,
-            value_on: None,
-            amount: None,
-            currency: self.header.currency,
-            credit: true,
-            status: Status::Booked,
-            reversal: false,
-            references: Vec::new(),
-            servicer_reference: None,
-            remittance: String::new(),
-            documents: Vec::new(),
-            debtor: Party::default(),
-            creditor: Party::default(),
-            ultimate_debtor: None,
-            ultimate_creditor: None,
-            code: BankCode::default(),
-            batch: None,
-            returned: None,
-            entry_text: String::new(),
-            detail_text: String::new(),
-        }
+        let number = self.entries.saturating_add(1);
+        Entry::new(self.header.index, number, line, self.header.currency)
     }
 }

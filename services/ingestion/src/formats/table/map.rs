@@ -3,8 +3,8 @@
 use kernel::{Currency, Iban};
 use serde::{Deserialize, Serialize};
 
+use crate::formats::charset::Charset;
 use crate::formats::format::StatementKind;
-use crate::formats::records::charset::Charset;
 use crate::formats::records::settings::FileEnd;
 
 /// A column: its name in the header row, or its number from 1.
@@ -123,7 +123,8 @@ pub struct Map {
     pub name: String,
     /// What the table is of.
     pub kind: Kind,
-    /// `utf-8`, `windows-1252` or `cp850` for bytes that are not UTF-8; without it, whichever makes more letters of them.
+    /// `utf-8`, `windows-1252`, `windows-1250`, `iso-8859-2`, `cp850` or `cp852` for bytes that are not UTF-8; without it,
+    /// whichever of Western Europe makes more letters of them.
     pub encoding: Option<String>,
     /// Between columns: one character, or `tab`.
     pub separator: String,
@@ -259,7 +260,7 @@ impl Map {
         );
         ensure(
             self.encoding.as_ref().is_none_or(|name| Charset::named(name).is_some()),
-            "encoding: utf-8, windows-1252 or cp850",
+            &format!("encoding: {}", Charset::NAMES),
         );
         for column in self.all_columns() {
             let good = match column {

@@ -108,10 +108,7 @@ impl<'s, 'm, E> Table<'s, 'm, E> {
             self.map.name,
             self.header.join(" | ").chars().take(400).collect::<String>()
         );
-        let at = Place {
-            line,
-            path: String::new(),
-        };
+        let at = Place::on_line(line);
         ReadError::Refused(Box::new(Refusal {
             at,
             reason: RefusalReason::OfFormat {
@@ -184,10 +181,7 @@ impl<'s, 'm, E> Table<'s, 'm, E> {
         }
         .entry(open, stated);
         self.out.entry(&mut open.building, entry)?;
-        for problem in problems {
-            self.out.tell(&mut open.building, problem)?;
-        }
-        Ok(())
+        self.out.tell_all(&mut open.building, problems)
     }
 
     /// The row's currency: of its column, else of the map.
@@ -217,12 +211,9 @@ impl<'s, 'm, E> Table<'s, 'm, E> {
             header.account.is_iban = is_iban;
         }
         let nameless = header.account.number.is_empty();
-        let mut building = Building::new(header);
-        self.out.start(&building)?;
-        if nameless {
-            let kind = RecordProblem::BadAccount(String::new());
-            self.out.tell(&mut building, problem(line, "", kind))?;
-        }
+        let kind = RecordProblem::BadAccount(String::new());
+        let problems = nameless.then(|| problem(line, "", kind));
+        let building = self.out.begin(header, problems.into_iter().collect())?;
         self.open = Some(Open {
             building,
             written,

@@ -10,8 +10,8 @@ use encoding_rs::{UTF_8, WINDOWS_1252};
 use super::map::Map;
 use super::value::Cell;
 use super::{Cells, MAX_COLUMNS, Row};
+use crate::formats::charset::Decoder;
 use crate::formats::problem::{Place, Problem, ReadError, Refusal, RefusalReason};
-use crate::formats::records::charset::Decoder;
 use crate::formats::records::problem::RecordProblem;
 use crate::formats::records::record::short;
 use crate::formats::records::statement::problem;
@@ -171,10 +171,7 @@ pub(super) fn rows<E>(
 }
 
 fn refused<E>(line: u64, reason: RefusalReason) -> ReadError<E> {
-    let at = Place {
-        line,
-        path: String::new(),
-    };
+    let at = Place::on_line(line);
     ReadError::Refused(Box::new(Refusal {
         at,
         reason,
@@ -189,7 +186,7 @@ fn failed<E>(error: csv::Error, line: u64) -> ReadError<E> {
             let most = usize::try_from(MAX_ROW).unwrap_or(usize::MAX);
             refused(line, RefusalReason::TooLong(most))
         }
-        csv::ErrorKind::Io(error) => ReadError::Io(error),
+        csv::ErrorKind::Io(error) => error.into(),
         _ => refused(
             line,
             RefusalReason::OfFormat {

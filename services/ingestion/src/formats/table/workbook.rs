@@ -19,10 +19,7 @@ const MAX_HELD: u64 = 16 * 1024 * 1024;
 const MAX_SHEET: u64 = 512 * 1024 * 1024;
 
 fn refused<E>(what: String, remedy: &'static str) -> ReadError<E> {
-    let at = Place {
-        line: 1,
-        path: String::new(),
-    };
+    let at = Place::on_line(1);
     ReadError::Refused(Box::new(Refusal {
         at,
         reason: RefusalReason::OfFormat { what, remedy },
