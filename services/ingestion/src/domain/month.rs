@@ -79,6 +79,9 @@ fn key(told: &Told) -> EntryKey {
     ))
 }
 
+/// A booked entry: what it says, its key and occurrence, the payment that it is.
+type Entry = (Told, EntryKey, u32, Uuid);
+
 /// What is known.
 #[derive(Default)]
 struct Known {
@@ -87,7 +90,7 @@ struct Known {
     /// Provisional money, and whether it is booked.
     pending: Vec<(Told, Option<Uuid>)>,
     /// Final statements: channel, day, what they told as what.
-    statements: Vec<(&'static str, i64, Vec<(Told, EntryKey, u32, Uuid)>)>,
+    statements: Vec<(&'static str, i64, Vec<Entry>)>,
 }
 
 impl Known {

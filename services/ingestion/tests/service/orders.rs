@@ -48,7 +48,7 @@ fn camt(day: usize, id: &str) -> Statement {
     Statement {
         id: format!("{id}{day}"),
         message: format!("{id}{day}"),
-        ..statement(DAYS[day], sequence, opening, &entries)
+        ..statement(DAYS.get(day).unwrap(), sequence, opening, &entries)
     }
 }
 
@@ -151,7 +151,10 @@ async fn told(name: &str, sent: Vec<Sent>, at_once: bool) -> Ends {
         0
     );
     let tasks: Value = world.get("/v1/tasks").await;
-    assert!(tasks["tasks"].as_array().unwrap().is_empty(), "{name}: {tasks}");
+    assert!(
+        tasks.get("tasks").and_then(Value::as_array).unwrap().is_empty(),
+        "{name}: {tasks}"
+    );
     let certificate = world.close("2026-11-02").await;
     assert!(certificate.holds, "{:?}", certificate.problems);
     let sums = [

@@ -18,8 +18,13 @@ async fn raise(world: &World, wanted: &[Task]) -> usize {
 }
 
 fn refusal(answer: &Value) -> (&str, &str) {
-    let error = &answer["errors"][0];
-    (error["pointer"].as_str().unwrap(), error["rule"].as_str().unwrap())
+    let text = |name: &str| {
+        answer
+            .pointer(&format!("/errors/0/{name}"))
+            .and_then(Value::as_str)
+            .unwrap()
+    };
+    (text("pointer"), text("rule"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
