@@ -127,7 +127,6 @@ mod tests {
                 None,
             ),
             ("517852257", "517852257", false, None, None),
-            ("COBADEFFXXX/", "COBADEFFXXX", false, None, None),
             (
                 "TRIODOSBANK/0390123456",
                 "TRIODOSBANK/0390123456",
