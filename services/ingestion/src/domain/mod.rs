@@ -26,7 +26,6 @@ pub mod gaps;
 pub mod identify;
 pub mod keys;
 pub mod ledger;
-#[cfg(test)]
 mod month;
 pub mod pages;
 pub mod payu;

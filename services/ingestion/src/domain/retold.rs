@@ -6,16 +6,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use kernel::BusinessDate;
-use uuid::Uuid;
+use kernel::{BusinessDate, PaymentId};
 
 use super::keys::EntryKey;
 
 /// A booking of another format.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Booking {
-    /// The payment or debit that it is.
-    pub id: Uuid,
+    /// The payment that it is, or the debit, as its key gives it an id.
+    pub id: PaymentId,
     /// Its own key and occurrence.
     pub natural: (EntryKey, u32),
     /// Its references, normalised.
@@ -26,9 +25,9 @@ pub struct Booking {
 #[derive(Debug, Default)]
 pub struct Retold {
     /// What the same format told: by key and occurrence.
-    own: HashMap<(EntryKey, u32), Uuid>,
+    own: HashMap<(EntryKey, u32), PaymentId>,
     /// All of that.
-    told: BTreeSet<Uuid>,
+    told: BTreeSet<PaymentId>,
     /// What other formats told and this one did not yet, by day and signed amount.
     left: HashMap<(BusinessDate, i64), Vec<Booking>>,
 }
@@ -63,7 +62,7 @@ impl Retold {
         amount_minor: i64,
         natural: (EntryKey, u32),
         names: &BTreeSet<String>,
-    ) -> Option<Uuid> {
+    ) -> Option<PaymentId> {
         if let Some(id) = self.own.get(&natural) {
             return Some(*id);
         }
@@ -77,7 +76,6 @@ impl Retold {
 
 #[cfg(test)]
 mod tests {
-    use kernel::PaymentId;
     use proptest::prelude::*;
 
     use super::*;
@@ -92,7 +90,7 @@ mod tests {
 
     fn booking(text: &str, names: &[&str]) -> Booking {
         Booking {
-            id: PaymentId::derive("b", text).as_uuid(),
+            id: PaymentId::derive("b", text),
             natural: (key(text), 1),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -110,7 +108,7 @@ mod tests {
             retold.add(on(), 100, one, false);
         }
         let nothing = BTreeSet::new();
-        let id = |text: &str| Some(PaymentId::derive("b", text).as_uuid());
+        let id = |text: &str| Some(PaymentId::derive("b", text));
         assert_eq!(retold.take(on(), 99, (key("a"), 1), &nothing), None);
         assert_eq!(retold.take(on(), 100, (key("c"), 1), &nothing), id("c"));
         assert_eq!(

@@ -79,14 +79,14 @@ pub(super) struct Keyed {
     pub(super) key: EntryKey,
     pub(super) occurrence: u32,
     /// The payment or debit that another format told it as.
-    pub(super) same: Option<Uuid>,
+    pub(super) same: Option<PaymentId>,
 }
 
 impl Keyed {
     /// The payment or debit that it is: as another format told it, else by its own key.
     pub(super) fn id(&self) -> Uuid {
-        self.same
-            .unwrap_or_else(|| self.key.occurrence(self.occurrence).as_uuid())
+        let natural = || self.key.occurrence(self.occurrence);
+        self.same.unwrap_or_else(natural).as_uuid()
     }
 }
 

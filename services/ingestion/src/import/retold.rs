@@ -67,7 +67,7 @@ fn is_own(others: &[Statement], statement: Uuid, channel: &str) -> bool {
 
 fn booking(id: Uuid, (key, occurrence): (Uuid, i32), refs: &str) -> Booking {
     Booking {
-        id,
+        id: PaymentId::from_uuid(id),
         natural: (
             EntryKey::from_id(PaymentId::from_uuid(key)),
             u32::try_from(occurrence).unwrap_or(0),
