@@ -178,22 +178,29 @@ async fn a_server_with_another_key_is_not_read_and_the_message_says_what_to_do()
     }
     assert_eq!(world.count("SELECT count(*) FROM sftp_file").await, 0);
     assert!(!server.log().contains("Accepted"), "nobody logs in: {}", server.log());
-    let health: Value = world
-        .http
-        .get(format!("http://{}/readyz", world.ingestion.http()))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    let remark = health["checks"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|check| check["name"] == "sftp")
-        .unwrap()
-        .clone();
+    // The remark is made a moment after the failure is noted.
+    let (health, remark) = eventually(PATIENCE, async || {
+        let health: Value = world
+            .http
+            .get(format!("http://{}/readyz", world.ingestion.http()))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let remark = health["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["name"] == "sftp")
+            .cloned();
+        match remark {
+            Some(remark) => Ok((health, remark)),
+            None => Err(health),
+        }
+    })
+    .await;
     assert_eq!((&health["ok"], &remark["ok"]), (&json!(true), &json!(true)), "{health}");
     assert!(
         remark["detail"].as_str().unwrap().contains("bank (host-key)"),

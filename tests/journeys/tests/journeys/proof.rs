@@ -36,13 +36,17 @@ async fn lived() -> World {
 }
 
 /// Tables with amounts that are no books of this service: copies of what others said, and announcements.
-const NO_BOOKS: [(&str, &str); 4] = [
+const NO_BOOKS: [(&str, &str); 6] = [
     // What billing says an invoice comes to; only for finding whose money it is.
     ("ingestion", "invoice"),
     // What the bank wrote; the raw bytes are kept beside it.
     ("ingestion", "statement"),
     // Announced entries.
     ("ingestion", "pending"),
+    // What accounts may expect of them; it settles nothing.
+    ("ingestion", "expectation"),
+    // Sums of batches whose payments are booked one by one; only for knowing the sum when another format tells it again.
+    ("ingestion", "exploded"),
     // Attempts that failed stand there too, without money.
     ("ingestion", "payu_transaction"),
 ];

@@ -349,8 +349,33 @@ impl World {
         }
     }
 
-    /// The events of a type on a topic, in order of partition and offset, with their records.
+    /// Waits until everything that is decided by now is on its topic.
+    async fn published(&self) {
+        for service in [Some(&self.billing), self.ingestion.as_ref(), self.allocation.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let pool = service.ctx().pool();
+            let last: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM rt_outbox")
+                .fetch_one(pool)
+                .await
+                .unwrap();
+            let Some(last) = last else { continue };
+            eventually(PATIENCE, async || {
+                let left: i64 = sqlx::query_scalar("SELECT count(*) FROM rt_outbox WHERE id <= $1")
+                    .bind(last)
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
+                left == 0
+            })
+            .await;
+        }
+    }
+
+    /// The events of a type on a topic, in order of partition and offset, with their records: all that were decided by now.
     pub async fn events<M: Message>(&self, topic: &str) -> Vec<(Record, M)> {
+        self.published().await;
         let records = self.fixture.read_topic(topic).await.into_iter();
         let of_type = records.filter(|record| record.header("ce_type") == Some(M::TYPE));
         of_type
