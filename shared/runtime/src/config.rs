@@ -231,7 +231,7 @@ impl Default for WorkerConfig {
             retry_min_ms: 100,
             retry_max_ms: 10_000,
             relay_batch_max: 4_000,
-            gather_ms: 2,
+            gather_ms: 5,
             relay_sleep_ms: 1_000,
             accepted_losses: Vec::new(),
             stop_timeout_ms: 20_000,

@@ -100,6 +100,10 @@ impl Relay {
             return Ok(false);
         }
         self.ctx.point("relay.held").await;
+        // Made before there is anything to send: an idempotent producer asks for its id at first, which takes half a second.
+        if self.producer.is_none() {
+            self.producer = Some(self.new_producer()?);
+        }
         let limit = self.ctx.settings().worker.relay_batch_max;
         let rows = read(self.ctx.pool(), limit).await?;
         if rows.is_empty() {
