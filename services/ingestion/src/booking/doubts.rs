@@ -316,8 +316,11 @@ async fn merge(
     let (Some(first), Some(second)) = (rows.get(&earlier), rows.get(&later)) else {
         return Ok(Err("one of the two payments was taken back meanwhile"));
     };
-    let shares = reversals::live_shares(tx.conn(), later).await?;
-    let shares: Vec<Share> = shares.into_iter().map(|share| share.read()).collect::<Result<_, _>>()?;
+    let shares = reversals::live_funds(tx.conn(), later).await?;
+    let shares: Vec<Share> = shares
+        .into_iter()
+        .map(|funds| funds.share())
+        .collect::<Result<_, _>>()?;
     let ids = [earlier.to_string(), later.to_string()];
     let claim = Claim {
         outgoing_id: derived_id("seen-twice", &[&ids[0], &ids[1]]),

@@ -1,12 +1,13 @@
 //! Money that comes in, from whatever source.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kernel::{AccountId, BusinessDate, CreditorId, Money, PaymentId, SightingId, Timestamp};
-use runtime::{Bulk, Failure, Tx};
+use runtime::{Failure, Tx};
 use uuid::Uuid;
 
+use super::twins::{claim_twins, find_twins, note_names};
 use super::{Session, doubts};
 use crate::domain::identify::{Identified, Match, Reason, identify};
 use crate::domain::payu::hinted;
@@ -15,7 +16,7 @@ use crate::store::deposits::{Deposit, Searchable};
 use crate::store::references::Targets;
 use crate::store::registry::Collector;
 use crate::store::rows::{PaymentRow, SightingRow};
-use crate::store::{self, deposits, join, payments, references, token_hash};
+use crate::store::{self, deposits, join, references, token_hash};
 
 /// A provider's names for a payment.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,7 +83,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    fn creditor(&self) -> CreditorId {
+    pub(super) fn creditor(&self) -> CreditorId {
         self.collector.creditor_id
     }
 
@@ -155,12 +156,12 @@ pub struct Booked {
 }
 
 /// The texts of one item, looked at once.
-struct Looked {
+pub(super) struct Looked {
     candidates: Vec<Candidate>,
     /// Hashes of the names under which a provider and a bank may tell of the same money.
-    provider: Vec<i64>,
+    pub(super) provider: Vec<i64>,
     /// Hash under which they meet by amount alone: nothing says that it is the same money, and nothing that it is not.
-    doubt: Option<i64>,
+    pub(super) doubt: Option<i64>,
 }
 
 /// Books money in: new money is received and finds its accounts, other money is seen again.
@@ -288,86 +289,6 @@ async fn load_targets(tx: &mut Tx, items: &[Incoming], looked: &[Looked]) -> Res
     Ok(references::targets(tx.conn(), &hashes).await?)
 }
 
-/// For each item the payment of the other channel that is the same money: it names the same order or transaction, with the
-/// same amount, currency and creditor. A payment has one twin at most.
-/// Beside them the payments of banks that a confirmation meets by its amount alone.
-async fn find_twins(
-    tx: &mut Tx,
-    items: &[Incoming],
-    looked: &[Looked],
-) -> Result<(Vec<Option<Uuid>>, BTreeSet<Uuid>), Failure> {
-    let mut twins = vec![None; items.len()];
-    // A confirmation looks for bank entries, a bank entry for confirmations.
-    let (confirmed, banked): (Vec<_>, Vec<_>) = items.iter().zip(looked).partition(|(item, _)| item.provider.is_some());
-    let names = |of: &[(&Incoming, &Looked)]| -> Vec<i64> {
-        let by_amount = |item: &Incoming, looked: &Looked| looked.doubt.filter(|_| item.provider.is_some());
-        let all = of
-            .iter()
-            .map(|(item, looked)| (&looked.provider, by_amount(item, looked)));
-        let all: BTreeSet<i64> = all
-            .flat_map(|(names, amount)| names.iter().copied().chain(amount))
-            .collect();
-        all.into_iter().collect()
-    };
-    let (by_confirmations, by_banks) = (names(&confirmed), names(&banked));
-    if by_confirmations.is_empty() && by_banks.is_empty() {
-        return Ok((twins, BTreeSet::new()));
-    }
-    let ids: Vec<Uuid> = items.iter().map(|item| item.payment_id.as_uuid()).collect();
-    let before = payments::booked_before(tx.conn(), &ids).await?;
-    let at_providers = payments::provider_twins(tx.conn(), &by_banks).await?;
-    let at_banks = payments::bank_twins(tx.conn(), &by_confirmations).await?;
-    let mut used = BTreeSet::new();
-    let mut crossed: BTreeMap<Uuid, Uuid> = BTreeMap::new();
-    for ((item, looked), twin) in items.iter().zip(looked).zip(&mut twins) {
-        let id = item.payment_id.as_uuid();
-        if let Some(payment) = before.crossed.get(&id) {
-            *twin = Some(*payment);
-            continue;
-        }
-        if before.booked.contains(&id) {
-            continue;
-        }
-        let others = if item.provider.is_some() {
-            &at_banks
-        } else {
-            &at_providers
-        };
-        *twin = others
-            .iter()
-            .find(|other| !used.contains(&other.payment_id) && is_twin(item, looked, other))
-            .map(|other| other.payment_id);
-        if let Some(payment) = *twin {
-            used.insert(payment);
-            if item.provider.is_none() {
-                crossed.insert(payment, id);
-            }
-        }
-    }
-    let won = payments::cross(tx.conn(), &crossed).await?;
-    for twin in &mut twins {
-        if twin.is_some_and(|payment| crossed.contains_key(&payment) && !won.contains(&payment)) {
-            *twin = None;
-        }
-    }
-    Ok((twins, met_by_amount(looked, &at_banks, &used)))
-}
-
-fn met_by_amount(looked: &[Looked], at_banks: &[payments::Twin], used: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
-    let by_amount: BTreeSet<i64> = looked.iter().filter_map(|looked| looked.doubt).collect();
-    let met = at_banks
-        .iter()
-        .filter(|other| by_amount.contains(&other.token_hash) && !used.contains(&other.payment_id));
-    met.map(|other| other.payment_id).collect()
-}
-
-fn is_twin(item: &Incoming, looked: &Looked, other: &payments::Twin) -> bool {
-    other.creditor_id == item.creditor().as_uuid()
-        && other.currency == item.money.currency().code()
-        && other.amount_minor == item.money.minor()
-        && looked.provider.contains(&other.token_hash)
-}
-
 /// Whose it is by its exact references.
 fn found(item: &Incoming, looked: &Looked, targets: &Targets) -> Identified {
     match item.unassignable {
@@ -437,7 +358,7 @@ pub(super) fn matches<'a>(
     found.filter(|found| !found.targets.is_empty()).collect()
 }
 
-fn searchable(item: &Incoming, looked: &Looked) -> Searchable {
+pub(super) fn searchable(item: &Incoming, looked: &Looked) -> Searchable {
     let tokens: BTreeSet<i64> = looked
         .candidates
         .iter()
@@ -447,54 +368,5 @@ fn searchable(item: &Incoming, looked: &Looked) -> Searchable {
         tokens: tokens.into_iter().collect(),
         structured: item.structured.clone(),
         free_text: item.free_text.clone(),
-    }
-}
-
-/// Notes under which provider names each payment may be met again.
-fn note_names(bulk: &mut Bulk, items: &[Incoming], looked: &[Looked], booked: &[Uuid]) {
-    let mut mentions = BTreeSet::new();
-    let mut orders = BTreeSet::new();
-    for ((item, looked), payment) in items.iter().zip(looked).zip(booked) {
-        let names = looked.provider.iter().map(|hash| (*hash, *payment));
-        if item.provider.is_some() {
-            orders.extend(names);
-        } else if *payment == item.payment_id.as_uuid() {
-            mentions.extend(names.chain(looked.doubt.map(|hash| (hash, *payment))));
-        }
-    }
-    payments::add_mentions(bulk, &mentions);
-    payments::add_orders(bulk, &orders);
-}
-
-/// A confirmation of money that the bank brought first: its references may say whose the deposit is.
-async fn claim_twins(
-    tx: &mut Tx,
-    session: &mut Session,
-    items: &[Incoming],
-    looked: &[Looked],
-    twins: &[Option<Uuid>],
-) -> Result<(), Failure> {
-    let mut ids = BTreeSet::new();
-    let mut at = None;
-    for ((item, looked), twin) in items.iter().zip(looked).zip(twins) {
-        let (Some(payment), Some(_)) = (twin, &item.provider) else {
-            continue;
-        };
-        if deposits::lock(tx.conn(), &BTreeSet::from([*payment])).await?.is_empty() {
-            continue;
-        }
-        deposits::set_searchable(
-            tx.conn(),
-            *payment,
-            item.creditor().as_uuid(),
-            &searchable(item, looked),
-        )
-        .await?;
-        ids.insert(*payment);
-        at = at.max(Some(item.received_at));
-    }
-    match at {
-        Some(at) => super::claim(tx, session, &ids, at).await.map(|_| ()),
-        None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ mod expected;
 mod incoming;
 mod outgoing;
 mod session;
+mod twins;
 
 pub use claims::{Decided, assign, claim, explain, known_payers, split};
 pub use expected::{Foreseen, end, expect, shares_of};

@@ -89,38 +89,16 @@ pub struct LiveFunds {
     pub partition_no: i32,
     /// Their amount.
     pub amount_minor: i64,
-}
-
-/// Funds of a payment that are still assigned, in order of account.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn live_funds(conn: &mut PgConnection, payment: Uuid) -> Result<Vec<LiveFunds>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT f.funds_id, f.account_id, f.partition_no, f.amount_minor FROM funds f
-         WHERE f.payment_id = $1 AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.funds_id = f.funds_id)
-         ORDER BY f.account_id, f.n",
-    )
-    .bind(payment)
-    .fetch_all(conn)
-    .await
-}
-
-/// A share of a payment that an account has.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct LiveShare {
-    account_id: Uuid,
-    amount_minor: i64,
     invoice_ids: String,
     evidence: String,
 }
 
-impl LiveShare {
-    /// As it was decided.
+impl LiveFunds {
+    /// The share as it was decided, and why.
     ///
     /// # Errors
     /// When the row does not say why.
-    pub fn read(self) -> Result<Share, serde_json::Error> {
+    pub fn share(self) -> Result<Share, serde_json::Error> {
         Ok(Share {
             account_id: AccountId::from_uuid(self.account_id),
             amount_minor: self.amount_minor,
@@ -133,13 +111,13 @@ impl LiveShare {
     }
 }
 
-/// The shares of a payment that are still assigned, and why.
+/// Funds of a payment that are still assigned, in order of account.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn live_shares(conn: &mut PgConnection, payment: Uuid) -> Result<Vec<LiveShare>, sqlx::Error> {
+pub async fn live_funds(conn: &mut PgConnection, payment: Uuid) -> Result<Vec<LiveFunds>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT f.account_id, f.amount_minor, f.invoice_ids, f.evidence FROM funds f
+        "SELECT f.funds_id, f.account_id, f.partition_no, f.amount_minor, f.invoice_ids, f.evidence FROM funds f
          WHERE f.payment_id = $1 AND NOT EXISTS (SELECT FROM withdrawal w WHERE w.funds_id = f.funds_id)
          ORDER BY f.account_id, f.n",
     )
