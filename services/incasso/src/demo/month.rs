@@ -6,7 +6,7 @@ use kernel::{BusinessDate, Currency};
 
 use super::books::{Books, first, january};
 use super::fates::Fates;
-use super::model::{Change, DayInputs, Effect, Expected, Firm, Month, Shown, Size, Sums};
+use super::model::{Change, DayInputs, Effect, Expected, Firm, Invoice, Month, Movement, Shown, Size, Sums};
 use super::rng::Rng;
 use super::{erp, payu, people, statements};
 
@@ -251,12 +251,10 @@ fn from_bank(books: &Books, sums: &mut Sums, paid: &mut BTreeMap<usize, i64>) {
 
 /// A case of each kind that is there, the most telling first.
 fn worth_showing(books: &Books) -> Vec<Shown> {
-    let invoice = |account: usize| books.invoices.iter().rev().find(|invoice| invoice.account == account);
-    let case = |what: &'static str, account: Option<usize>| {
-        let found = invoice(account?)?;
+    let case = |what: &'static str, found: Option<&Invoice>| {
         Some(Shown {
             creditor: books.firm.code,
-            invoice: found.number.clone(),
+            invoice: found?.number.clone(),
             what,
         })
     };
@@ -264,22 +262,9 @@ fn worth_showing(books: &Books) -> Vec<Shown> {
         Effect::Paid(shares) if shares.len() > 2 => shares.first().map(|(account, _)| *account),
         _ => None,
     });
-    let reversed = books.movements.iter().find_map(|movement| match movement.effect {
-        Effect::Reversal(account) => Some(account),
-        _ => None,
-    });
-    let twin = books
-        .movements
-        .iter()
-        .find(|movement| statements::is_twin(movement))
-        .and_then(|movement| {
-            let order = movement.text.rsplit(' ').next()?.to_owned();
-            books
-                .attempts
-                .iter()
-                .find(|attempt| attempt.order.to_string() == order)
-                .map(|attempt| attempt.account)
-        });
+    let many = many.and_then(|account| books.invoices.iter().rev().find(|invoice| invoice.account == account));
+    let reversed = books.movements.iter().find_map(|back| taken_back(books, back));
+    let twin = books.movements.iter().find_map(|movement| confirmed(books, movement));
     let cases = if books.firm.merchant.is_some() {
         vec![case("confirmed by PayU and seen again at the bank", twin)]
     } else {
@@ -289,6 +274,34 @@ fn worth_showing(books: &Books) -> Vec<Shown> {
         ]
     };
     cases.into_iter().flatten().collect()
+}
+
+/// The invoice that a payment named before this movement took it back.
+fn taken_back<'b>(books: &'b Books, back: &Movement) -> Option<&'b Invoice> {
+    let Effect::Reversal(account) = back.effect else {
+        return None;
+    };
+    let is_it = |paid: &&Movement| !paid.reversal && paid.end_to_end.is_some() && paid.end_to_end == back.end_to_end;
+    let paid = books.movements.iter().find(is_it)?;
+    let named = |invoice: &&Invoice| invoice.account == account && paid.text.contains(&invoice.number);
+    books.invoices.iter().find(named)
+}
+
+/// The invoice that was paid by the provider's order which this movement names again.
+fn confirmed<'b>(books: &'b Books, movement: &Movement) -> Option<&'b Invoice> {
+    let order = movement
+        .text
+        .rsplit(' ')
+        .next()
+        .filter(|_| statements::is_twin(movement))?;
+    let attempt = books
+        .attempts
+        .iter()
+        .find(|attempt| attempt.order.to_string() == order)?;
+    books
+        .invoices
+        .iter()
+        .find(|invoice| invoice.number == attempt.reference)
 }
 
 #[cfg(test)]

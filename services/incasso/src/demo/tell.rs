@@ -106,15 +106,14 @@ pub async fn explain(outside: &Outside, shown: &Shown) -> anyhow::Result<String>
     let seen = outside.ingestion(&format!("payments/{payment}")).await?;
     let _ = writeln!(out, "  payment {payment}");
     for sighting in list(&seen, "sightings").take(ROWS) {
-        let money = grouped(number(sighting, "amount_minor"), text(&seen, "currency"));
-        let first = if sighting.get("first").and_then(Value::as_bool) == Some(true) {
-            "received"
-        } else {
-            "seen again"
-        };
+        let money = grouped(
+            number(sighting, "amount_minor").saturating_abs(),
+            text(&seen, "currency"),
+        );
+        let what = sighted(sighting);
         let _ = writeln!(
             out,
-            "  {first}: {money} {} by {} at {}, value date {}",
+            "  {what}: {money} {} by {} at {}, value date {}",
             text(&seen, "currency"),
             text(sighting, "channel"),
             text(sighting, "collector"),
@@ -145,6 +144,16 @@ pub async fn explain(outside: &Outside, shown: &Shown) -> anyhow::Result<String>
     }
     more(&mut out, allocations.len(), "rows");
     Ok(out)
+}
+
+/// What a document told of a payment.
+fn sighted(sighting: &Value) -> &'static str {
+    let first = sighting.get("first").and_then(Value::as_bool) == Some(true);
+    match text(sighting, "class") {
+        "reversal" => "taken back",
+        _ if first => "received",
+        _ => "seen again",
+    }
 }
 
 fn more(out: &mut String, count: usize, what: &str) {
@@ -211,6 +220,17 @@ pub fn further(outside: &Outside, place: &Place, serving: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sightings_are_named() {
+        for (class, first, what) in [
+            ("payment", true, "received"),
+            ("payment", false, "seen again"),
+            ("reversal", true, "taken back"),
+        ] {
+            assert_eq!(sighted(&serde_json::json!({"class": class, "first": first})), what);
+        }
+    }
 
     #[test]
     fn amounts_are_grouped() {

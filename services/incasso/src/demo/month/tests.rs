@@ -29,6 +29,22 @@ fn the_demo_has_the_promised_size() {
     let payments: i64 = month.expected.currencies.values().map(|sums| sums.payments).sum();
     assert!((23_500..=26_500).contains(&payments), "{payments}");
     assert_eq!(month.shown.len(), 3);
+    let papers: Vec<String> = month
+        .days
+        .values()
+        .flat_map(|day| &day.files)
+        .map(|file| String::from_utf8_lossy(&file.bytes).into_owned())
+        .collect();
+    let taken_back = month
+        .shown
+        .iter()
+        .find(|shown| shown.what.contains("took back"))
+        .unwrap();
+    assert!(
+        papers
+            .iter()
+            .any(|paper| is_taken_back(paper, &papers, &taken_back.invoice))
+    );
     assert!(month.expected.currencies["COP"].settlement_minor > 0);
     for sums in month.expected.currencies.values() {
         for amount in [
@@ -45,6 +61,18 @@ fn the_demo_has_the_promised_size() {
             sums.reversed_minor + sums.assigned_minor + sums.unidentified_minor
         );
     }
+}
+
+/// Whether a file pays this invoice with an entry whose reference some file takes back.
+fn is_taken_back(paper: &str, papers: &[String], invoice: &str) -> bool {
+    let reference = |entry: &str| Some(entry.split_once("<EndToEndId>")?.1.split_once('<')?.0.to_owned());
+    let paid = paper.split("</Ntry>").filter(|entry| entry.contains(invoice));
+    let mut references = paid.filter_map(reference);
+    references.any(|paid| {
+        let entries = papers.iter().flat_map(|paper| paper.split("</Ntry>"));
+        let mut back = entries.filter(|entry| entry.contains("<RvslInd>true</RvslInd>"));
+        back.any(|entry| reference(entry).as_ref() == Some(&paid))
+    })
 }
 
 /// Every file is read as `incasso inspect` reads it: only those that are meant to fail do, and all balances hold.
